@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Lapwing's build. Everything made goes below $(O); sources are found by folder.
+
+O ?= build
+CC = gcc
+LD = ld
+NASM = nasm
+OBJCOPY = objcopy
+CLANG_FORMAT = clang-format
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# Absolute paths and the time of day must not reach the output: a build is reproducible.
+REPRODUCIBLE = -ffile-prefix-map=$(CURDIR)=. -Werror=date-time
+WARN = -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wshadow -Wundef
+COMMON = -std=gnu11 -O2 -g $(WARN) $(REPRODUCIBLE) -I. -MMD -MP
+
+# ---- The hypervisor proper: a freestanding ELF -------------------------------------------------
+HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
+  -fno-pic -fno-pie -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+  -fno-stack-protector -fcf-protection=none -fno-strict-aliasing -fno-common
+
+HV_C := $(wildcard core/*.c core/hyperv/*.c vmx/*.c apic/*.c drivers/host/*.c drivers/guest/*.c)
+HV_ASM := $(wildcard core/*.asm vmx/*.asm)
+HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o)
+
+$(O)/hv/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -c -o $@ $<
+
+$(O)/hv/%.asm.o: %.asm Makefile
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -I ./ -MD $@.d -MP -o $@ $<
+
+$(O)/lapwing.elf: $(HV_OBJ) linker.ld
+	$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none --no-warn-rwx-segments \
+	  --fatal-warnings -T linker.ld -o $@ $(HV_OBJ)
+
+# ---- Host tests ---------------------------------------------------------------------------------
+# A test names the product sources it links with a first-lines comment: "links: apic/lapic.c core/x.c"
+HOST_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+  -DHOST_TEST
+HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/test_*.c))
+
+.SECONDEXPANSION:
+links = $(shell sed -n 's/.*links: *\([^*]*\).*/\1/p' tests/host/$(1).c)
+$(HOST_TESTS): $(O)/host/%: $(O)/host/tests/host/%.o \
+    $$(patsubst %.c,$(O)/host/%.o,$$(call links,$$*))
+	$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka $(HOST_LIBS_$*)
+
+$(O)/host/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+.PHONY: host-tests
+host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
+	@set -e; for t in $(HOST_TESTS); do $$t; done
+
+# ---- Whole targets ------------------------------------------------------------------------------
+.PHONY: all check-quick format help clean
+all: ## build BOOTX64.EFI
+
+check-quick: all host-tests
+
+format: ## format all C sources in place
+	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18 | sort
+
+clean: ## remove everything that was built
+	rm -rf $(O)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
