@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What boot/ gives to core/: one structure, filled before and right after ExitBootServices.
+ *
+ * Everything it points to lies in memory of type HANDOVER_HYPERVISOR. All addresses are
+ * physical unless the name says otherwise; core reads them through the direct map.
+ */
+#ifndef LAPWING_CORE_HANDOVER_H
+#define LAPWING_CORE_HANDOVER_H
+
+#include <stdint.h>
+
+#include "core/config.h"
+
+/*
+ * The hypervisor's address space, built by boot/ and kept by core/. Nothing else is mapped,
+ * apart from one identity-mapped page (the trampoline) that core unmaps after all CPUs run.
+ *
+ * DIRECT_MAP_BASE + p maps physical address p, read-write, no-execute, write-back, for every RAM
+ * range of the memory map except the hypervisor's image. IMAGE_BASE is where linker.ld puts the
+ * image, mapped section by section (text r-x, rodata r--, data rw-). MMIO_BASE starts the window
+ * from which core maps device registers uncached. STACK_BASE starts the window for stacks, each
+ * with an unmapped page below it.
+ */
+#define DIRECT_MAP_BASE 0xffff800000000000ull
+#define DIRECT_MAP_SIZE 0x0000400000000000ull
+#define MMIO_BASE       0xffffc00000000000ull
+#define STACK_BASE      0xffffd00000000000ull
+#define IMAGE_BASE      0xffffffff80000000ull
+
+#define HANDOVER_MAGIC 0x676e697770614c01ull /* "\1Lapwing", little endian */
+
+enum {
+    HANDOVER_MAX_RANGES = 1024,
+    HANDOVER_MAX_CPUS = 1024,
+    HANDOVER_MAX_FILES = 256,
+    HANDOVER_PATH_MAX = CONFIG_PATH_MAX,
+};
+
+enum handover_memory_type {
+    HANDOVER_FREE = 1,       /* RAM, free for core */
+    HANDOVER_HYPERVISOR = 2, /* RAM, holds the image, page tables, this structure, files */
+    HANDOVER_RESERVED = 3,   /* RAM the firmware keeps (runtime services, ACPI NVS and tables) */
+    HANDOVER_MMIO = 4,       /* device registers the memory map names */
+};
+
+struct handover_range {
+    uint64_t base;
+    uint64_t size; /* bytes, a multiple of 4096 */
+    uint64_t type; /* enum handover_memory_type */
+};
+
+struct handover_cpu {
+    uint32_t apic_id; /* 32-bit x2APIC ID, or the xAPIC ID zero-extended */
+    uint32_t is_bsp;
+};
+
+struct handover_file {
+    char path[HANDOVER_PATH_MAX]; /* as written in the configuration */
+    uint64_t base;
+    uint64_t size; /* bytes */
+};
+
+enum handover_pixel_format { HANDOVER_PIXEL_BGRX = 0, HANDOVER_PIXEL_RGBX = 1 };
+
+struct handover_framebuffer {
+    uint64_t base; /* 0: there is none */
+    uint64_t size;
+    uint32_t width, height; /* pixels */
+    uint32_t stride;        /* bytes from one line to the next */
+    uint32_t format;        /* enum handover_pixel_format */
+};
+
+struct handover {
+    uint64_t magic;
+    uint64_t size; /* sizeof(struct handover), to catch a mismatched build */
+
+    uint64_t page_table; /* CR3 */
+    uint64_t image_base; /* physical address of IMAGE_BASE, 2 MiB aligned */
+    uint64_t image_size;
+    uint64_t elf_base; /* the ELF file itself, for its symbol table */
+    uint64_t elf_size;
+    uint64_t trampoline; /* a page below 1 MiB holding the AP start code, see boot/trampoline.h */
+
+    uint64_t rsdp;   /* 0: the firmware published no ACPI tables */
+    uint64_t tsc_hz; /* measured against the firmware's clock */
+    int64_t boot_time; /* seconds since 1970-01-01 UTC when boot services ended */
+
+    struct handover_framebuffer framebuffer;
+
+    uint32_t n_ranges;
+    uint32_t n_cpus;
+    uint32_t n_files;
+    uint32_t reserved;
+    struct handover_range ranges[HANDOVER_MAX_RANGES]; /* sorted, not overlapping */
+    struct handover_cpu cpus[HANDOVER_MAX_CPUS];       /* enabled processors only */
+    struct handover_file files[HANDOVER_MAX_FILES];
+    struct config config;
+};
+
+#endif
