@@ -82,8 +82,8 @@ struct handover {
     uint64_t elf_size;
     uint64_t trampoline; /* a page below 1 MiB holding the AP start code, see boot/trampoline.h */
 
-    uint64_t rsdp;   /* 0: the firmware published no ACPI tables */
-    uint64_t tsc_hz; /* measured against the firmware's clock */
+    uint64_t rsdp;     /* 0: the firmware published no ACPI tables */
+    uint64_t tsc_hz;   /* measured against the firmware's clock */
     int64_t boot_time; /* seconds since 1970-01-01 UTC when boot services ended */
 
     struct handover_framebuffer framebuffer;

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration file: \EFI\lapwing\lapwing.conf on the EFI system partition. INI text in UTF-8:
+ *
+ *   # a comment (or ;), on a line of its own
+ *   [lapwing]
+ *   log = info
+ *   [vm NAME]
+ *   kernel = \EFI\lapwing\kernel
+ *   cmdline = everything up to the end of the line
+ *
+ * The keys are in the table config_keys; parser, messages and documentation all use it. */
+#ifndef CORE_CONFIG_H
+#define CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_FILE_MAX = 128 * 1024, /* bytes */
+    CONFIG_VMS_MAX = 256,
+    CONFIG_MODULES_MAX = 16, /* per VM */
+    CONFIG_NAME_MAX = 31,
+    CONFIG_PATH_MAX = 256, /* bytes with the final NUL */
+    CONFIG_ERROR_MAX = 512,
+};
+
+#define CONFIG_FILE "\\EFI\\lapwing\\lapwing.conf"
+
+enum config_log { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+
+enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEMU };
+
+enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT, CONFIG_THEN_RESET, CONFIG_THEN_POWEROFF };
+
+/* A string kept in struct config; 0 is the empty string. Turned into text by config_text(). An
+ * offset, so that the struct can be copied and mapped elsewhere. */
+typedef uint32_t config_string;
+
+/* Paths are absolute on the ESP, written with backslashes. */
+struct config_module {
+    config_string path;
+    config_string args;
+};
+
+struct config_vm {
+    char name[CONFIG_NAME_MAX + 1];
+    uint64_t memory; /* bytes */
+    uint32_t vcpus;
+    uint32_t on_exit;       /* enum config_on_exit */
+    uint64_t time_limit_ns; /* of guest time; 0: none */
+    config_string kernel;
+    config_string initrd; /* empty: none */
+    config_string cmdline;
+    uint32_t console;         /* 1: gets what is typed on the console */
+    uint32_t initrd_optional; /* 1: a missing initrd file is no error (only config_defaults) */
+    uint32_t module_count;
+    struct config_module modules[CONFIG_MODULES_MAX];
+};
+
+struct config {
+    uint32_t log;           /* enum config_log */
+    uint32_t emulator_exit; /* enum config_emulator_exit */
+    uint32_t vm_count;      /* at least 1 */
+    struct config_vm vms[CONFIG_VMS_MAX];
+    uint32_t strings_used;
+    char strings[CONFIG_FILE_MAX];
+};
+
+/* One line: "FILE:LINE:COLUMN: what is wrong; expected ...". Columns count characters from 1. */
+struct config_error {
+    uint32_t line;
+    uint32_t column;
+    char text[CONFIG_ERROR_MAX];
+};
+
+/* Parses len bytes of text; file is only used in messages. On true *out is complete, with every key
+ * that the text leaves out at its default. On false *err holds the first error and *out is
+ * undefined. *out is large: not for a stack. */
+bool config_parse(const char *file, const char *text, size_t len, struct config *out,
+                  struct config_error *err);
+
+/* What holds when there is no file: one VM "guest". */
+void config_defaults(struct config *out);
+
+const char *config_text(const struct config *config, config_string s);
+
+/* ---- The table, for the generator of docs/configuration.md --------------------------------- */
+
+enum config_kind {
+    CONFIG_KIND_WORD,     /* one of words; stored as its index */
+    CONFIG_KIND_YES_NO,   /* stored as 1, 0 */
+    CONFIG_KIND_COUNT,    /* min..max */
+    CONFIG_KIND_SIZE,     /* bytes, with K, M or G; min..max, a multiple of grain */
+    CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns */
+    CONFIG_KIND_PATH,
+    CONFIG_KIND_MODULE, /* path, then optionally a blank and the rest of the line; repeatable */
+    CONFIG_KIND_LINE,   /* the rest of the line, verbatim */
+};
+
+enum config_section { CONFIG_SECTION_LAPWING, CONFIG_SECTION_VM };
+
+struct config_key {
+    enum config_section section;
+    enum config_kind kind;
+    const char *name;
+    const char *fallback; /* as it would be written in the file; NULL: none */
+    const char *expected; /* ends the message about a bad value: "a size such as 512M" */
+    const char *doc;      /* one sentence */
+    const char *const *words;
+    uint64_t min, max, grain;
+    size_t max_length; /* bytes, of strings */
+    size_t offset;     /* in struct config or struct config_vm */
+    bool required;
+};
+
+extern const struct config_key config_keys[];
+extern const size_t config_key_count;
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ACPI tables a guest finds: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. */
+#ifndef CORE_GUEST_ACPI_H
+#define CORE_GUEST_ACPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/guest_memory.h"
+
+/* One machine can have this many processors; the MADT then just fits its room. */
+enum { GUEST_ACPI_CPUS_MAX = 4096 };
+
+/* Writes the tables to GUEST_ACPI_BASE (core/guest_layout.h). apic_ids holds the 32-bit APIC ID of
+ * each of the `count` processors, the boot processor first. Returns the RSDP's guest-physical
+ * address, or 0 when there are none or too many processors or the guest has no RAM there. Before
+ * the guest starts only. */
+uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count);
+
+#endif
