@@ -75,10 +75,10 @@ struct handover {
     uint64_t magic;
     uint64_t size; /* sizeof(struct handover), to catch a mismatched build */
 
-    uint64_t page_table; /* CR3 */
+    uint64_t page_table; /* CR3; below 4 GiB, because processors load it in 32-bit mode */
     uint64_t image_base; /* physical address of IMAGE_BASE, 2 MiB aligned */
     uint64_t image_size;
-    uint64_t elf_base; /* the ELF file itself, for its symbol table */
+    uint64_t elf_base; /* the ELF file itself, for its symbol table; without debug sections */
     uint64_t elf_size;
     uint64_t trampoline; /* a page below 1 MiB holding the AP start code, see boot/trampoline.h */
 
