@@ -58,6 +58,8 @@ $(O)/host/%.o: %.c Makefile
 host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
 	@set -e; for t in $(HOST_TESTS); do $$t; done
 
+include tests/guest/guest.mk
+
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean
 all: ## build BOOTX64.EFI

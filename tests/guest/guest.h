@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The library of the tiny test guests, and the format of the lines that declare a test.
+ *
+ * One test is one source file, tests/guest/NAME.c or NAME.asm, built as build/guest/NAME.elf, an
+ * ELF with a Multiboot 1 header. NAME says which start-up it gets:
+ *
+ *   pm_*      32-bit protected mode, flat segments, no paging
+ *   elf64_*   long mode, kept as ELF64
+ *   others    long mode, identity mapping of 4 GiB; the finished ELF64 is wrapped into an ELF32
+ *   bench_*   long mode; a measurement, not a test
+ *
+ * The first 30 lines of the source may hold declarations, each alone in a "//" comment (in nasm
+ * ";"):
+ *
+ *   // memory: 64M               RAM of the guest; M or G
+ *   // cmdline: text             the rest of the line, unchanged
+ *   // module: FILE text         a Multiboot module, FILE relative to the repository; repeatable;
+ *                                text is its command line
+ *   // time_limit: 10s           of guest time
+ *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
+ *                                "time limit"
+ *   // worlds: all               or a comma-separated list of "without:WORLD", then the reason in
+ * ()
+ *
+ * Without a declaration: 64M, an empty command line, no module, 10s, "debug-exit code 1", all.
+ *
+ * A guest prints TAP on COM1: "ok N - name", "not ok N - name # saw X expected Y", "# remark",
+ * "Bail out! reason", and the plan "1..N" first or last. A pass needs the expected outcome, a plan
+ * that holds and no "not ok".
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/guest/lib/cpu.h"
+
+/* ---- The test itself ---- */
+
+/* The one function a test defines. When it returns the guest ends with passed or failed. */
+void test_main(void);
+
+/* The start-up's arguments: EAX and EBX as the loader left them. */
+extern uint32_t boot_magic;
+extern uint32_t boot_info;
+
+/* ---- Console and TAP (lib/console.c) ---- */
+
+void console_putc(char c);
+void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Announce the number of results; without a call the plan is printed at the end. */
+void plan(unsigned count);
+
+/* Report one result and return it. */
+bool ok(bool condition, const char *name, ...) __attribute__((format(printf, 2, 3)));
+bool is_u64(uint64_t seen, uint64_t expected, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Report `low <= seen <= high`. */
+bool in_range(uint64_t seen, uint64_t low, uint64_t high, const char *name, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* One passed result that says why there was nothing to try. */
+void skip(const char *name, const char *why);
+
+_Noreturn void bail_out(const char *reason, ...) __attribute__((format(printf, 1, 2)));
+
+/* Print the plan if there was none and end the guest: passed or failed. */
+_Noreturn void finish(void);
+
+/* ---- Exceptions and interrupts (lib/traps.c) ---- */
+
+enum {
+    DE = 0,
+    DB = 1,
+    NMI = 2,
+    BP = 3,
+    OF = 4,
+    BR = 5,
+    UD = 6,
+    NM = 7,
+    DF = 8,
+    TS = 10,
+    NP = 11,
+    SS = 12,
+    GP = 13,
+    PF = 14,
+    MF = 16,
+    AC = 17,
+    MC = 18,
+    XM = 19,
+    NO_FAULT = 0xffff,
+};
+
+struct trap_frame {
+#ifdef __x86_64__
+    unsigned long r15, r14, r13, r12, r11, r10, r9, r8;
+#endif
+    unsigned long di, si, bp, bx, dx, cx, ax;
+    unsigned long vector, error;
+    unsigned long ip, cs, flags;
+    /* Only pushed by the processor in long mode, or when the privilege level changed. */
+    unsigned long sp, ss;
+};
+
+/* What TRY() or enter_user() ran into; vector NO_FAULT when nothing happened. */
+struct fault {
+    unsigned vector;
+    unsigned long error;
+    unsigned long address; /* CR2, only for PF */
+    unsigned long ip;
+    unsigned long offset; /* of ip from the start of the tried instruction */
+    unsigned long flags;
+};
+
+typedef void trap_handler(struct trap_frame *frame);
+
+/* Route a vector to a handler (NULL: back to the default). The handler sends the EOI itself. */
+void set_handler(unsigned vector, trap_handler *handler);
+
+/* The gate of a vector as the processor reads it, two or one machine words. */
+void set_gate(unsigned vector, unsigned long entry, unsigned selector, unsigned type_and_dpl,
+              unsigned ist);
+
+/* For handlers that only count. */
+extern volatile unsigned trap_count[256];
+void count_trap(struct trap_frame *frame);
+
+extern volatile struct fault last_fault;
+
+/* Forget an old fault; part of TRY(). */
+void fault_clear(void);
+struct fault fault_get(void);
+
+/*
+ * Run one instruction (or a short sequence) and give the exception it raised, as a struct fault.
+ * TRY("wrmsr", : : "c"(index), "a"(low), "d"(high) : "memory")
+ */
+#define TRY(template, ...)                                                                         \
+    ({                                                                                             \
+        fault_clear();                                                                             \
+        asm volatile("771: " template "\n"                                                         \
+                                      "772:\n"                                                     \
+                                      ".pushsection .fixups, \"a\"\n"                              \
+                                      ".long 771b, 772b\n"                                         \
+                                      ".popsection\n" __VA_ARGS__);                                \
+        fault_get();                                                                               \
+    })
+
+/* Report that a fault was exactly this exception with this error code. */
+bool is_fault(struct fault fault, unsigned vector, unsigned long error, const char *name, ...)
+    __attribute__((format(printf, 4, 5)));
+bool is_no_fault(struct fault fault, const char *name, ...) __attribute__((format(printf, 2, 3)));
+
+/* MSR accesses that may fault; the value read is 0 then. */
+struct fault try_rdmsr(uint32_t index, uint64_t *value);
+struct fault try_wrmsr(uint32_t index, uint64_t value);
+
+/* ---- Paging and privilege (lib/paging.c, long mode only) ---- */
+
+enum {
+    PAGE_PRESENT = 1 << 0,
+    PAGE_WRITE = 1 << 1,
+    PAGE_USER = 1 << 2,
+    PAGE_PWT = 1 << 3,
+    PAGE_PCD = 1 << 4,
+    PAGE_ACCESSED = 1 << 5,
+    PAGE_DIRTY = 1 << 6,
+    PAGE_LARGE = 1 << 7,
+    PAGE_SIZE = 4096,
+};
+
+/* The 4 KiB entry that maps an address below 4 GiB; large pages on the way are split. */
+uint64_t *page_entry(uintptr_t address);
+
+/* Replace the mapping of one page and flush it from the TLB. */
+void map_page(uintptr_t address, uint64_t entry);
+
+/* A page that is zero, page aligned, and part of no other object. */
+void *page_alloc(void);
+
+/* Let CPL 3 reach all of the guest's image. */
+void allow_user(void);
+
+/*
+ * Run function(argument) at CPL 3 (see allow_user) and return when it does, or at its first
+ * exception, which is the result.
+ */
+struct fault enter_user(void (*function)(uintptr_t), uintptr_t argument);
+
+/* ---- Descriptor tables (lib/start.asm) ---- */
+
+enum {
+    SEL_CODE = 0x08,
+    SEL_DATA = 0x10,
+    SEL_CODE32 = 0x18,
+    SEL_CODE16 = 0x20,
+    SEL_DATA16 = 0x28,
+    SEL_USER_DATA = 0x30 | 3,
+    SEL_USER_CODE = 0x38 | 3,
+    SEL_TSS = 0x40, /* two entries in long mode */
+    SEL_SPARE = 0x50,
+    SEL_SPARE_COUNT = 6,
+};
+
+extern uint64_t gdt[];
+extern uint64_t idt[];
+
+/* ---- Time (lib/time.c) ---- */
+
+enum {
+    PM_TIMER_HZ = 3579545,
+    PM_TIMER_PORT = 0x608,
+};
+
+uint32_t pm_timer(void);
+
+/* Ticks of the TSC per millisecond, as measured against the PM timer once and remembered. */
+uint64_t tsc_per_ms(void);
+
+void delay_us(unsigned microseconds);
+
+/* Wait until *value is at least `wanted` or the time is over; true when it is. Interrupts as they
+   are. */
+bool wait_for(volatile unsigned *value, unsigned wanted, unsigned timeout_ms);
+
+/* ---- Local APIC and I/O APIC (lib/apic.c) ---- */
+
+enum {
+    LAPIC_BASE = 0xfee00000,
+    LAPIC_ID = 0x020,
+    LAPIC_VERSION = 0x030,
+    LAPIC_TPR = 0x080,
+    LAPIC_APR = 0x090,
+    LAPIC_PPR = 0x0a0,
+    LAPIC_EOI = 0x0b0,
+    LAPIC_LDR = 0x0d0,
+    LAPIC_DFR = 0x0e0,
+    LAPIC_SVR = 0x0f0,
+    LAPIC_ISR = 0x100,
+    LAPIC_TMR = 0x180,
+    LAPIC_IRR = 0x200,
+    LAPIC_ESR = 0x280,
+    LAPIC_ICR = 0x300,
+    LAPIC_ICR_HIGH = 0x310,
+    LAPIC_LVT_TIMER = 0x320,
+    LAPIC_LVT_THERMAL = 0x330,
+    LAPIC_LVT_PMC = 0x340,
+    LAPIC_LVT_LINT0 = 0x350,
+    LAPIC_LVT_LINT1 = 0x360,
+    LAPIC_LVT_ERROR = 0x370,
+    LAPIC_TIMER_INITIAL = 0x380,
+    LAPIC_TIMER_CURRENT = 0x390,
+    LAPIC_TIMER_DIVIDE = 0x3e0,
+    LAPIC_SELF_IPI = 0x3f0,
+
+    SVR_ENABLE = 1 << 8,
+    LVT_MASKED = 1 << 16,
+    LVT_PERIODIC = 1 << 17,
+    LVT_TSC_DEADLINE = 2 << 17,
+    DIVIDE_BY_1 = 0xb,
+
+    ICR_NMI = 4 << 8,
+    ICR_ASSERT = 1 << 14,
+    ICR_SELF = 1 << 18,
+
+    APIC_BASE_BSP = 1 << 8,
+    APIC_BASE_EXTD = 1 << 10,
+    APIC_BASE_EN = 1 << 11,
+
+    IOAPIC_BASE = 0xfec00000,
+    IOAPIC_SELECT = 0x00,
+    IOAPIC_WINDOW = 0x10,
+    IOAPIC_ID = 0,
+    IOAPIC_VERSION = 1,
+    IOAPIC_ENTRY = 0x10, /* two registers per pin */
+    IOAPIC_LEVEL = 1 << 15,
+    IOAPIC_MASKED = 1 << 16,
+};
+
+/* Registers by their xAPIC offset, in whichever mode the APIC is in. */
+uint32_t lapic_read(unsigned offset);
+void lapic_write(unsigned offset, uint32_t value);
+bool lapic_bit(unsigned bank, unsigned vector);
+bool in_x2apic_mode(void);
+
+/* Set the software enable with spurious vector 0xff, and TPR 0. */
+void lapic_enable(void);
+
+/* Go from xAPIC to x2APIC mode. */
+void lapic_enter_x2apic(void);
+
+void lapic_eoi(void);
+
+/* Send a fixed interrupt or, with ICR_NMI, an NMI to the own processor. */
+void self_ipi(uint32_t vector_and_mode);
+
+uint32_t ioapic_read(unsigned index);
+void ioapic_write(unsigned index, uint32_t value);
+void ioapic_route(unsigned pin, uint32_t low, uint32_t destination);
+
+/* ---- Ends (lib/end.c) ---- */
+
+/* Write to isa-debug-exit; the VM ends with code (value << 1) | 1. */
+_Noreturn void guest_exit(uint8_t value);
+_Noreturn void power_off(void);
+_Noreturn void reset_machine(void);
+
+/* ---- Memory ---- */
+
+void *memset(void *to, int byte, size_t count);
+void *memcpy(void *to, const void *from, size_t count);
+int memcmp(const void *a, const void *b, size_t count);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+
+/* First byte after the guest's image. */
+extern char image_end[];
+
+#endif

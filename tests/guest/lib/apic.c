@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Access to the local APIC in either mode, and to the I/O APIC. */
+#include "tests/guest/guest.h"
+
+enum {
+    SPURIOUS_VECTOR = 0xff,
+};
+
+static uint32_t x2apic_msr(unsigned offset)
+{
+    return MSR_X2APIC + (offset >> 4);
+}
+
+bool in_x2apic_mode(void)
+{
+    return rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD;
+}
+
+static bool x2apic;
+
+uint32_t lapic_read(unsigned offset)
+{
+    return x2apic ? (uint32_t)rdmsr(x2apic_msr(offset))
+                  : mmio_read32(LAPIC_BASE + (uintptr_t)offset);
+}
+
+void lapic_write(unsigned offset, uint32_t value)
+{
+    if (x2apic)
+        wrmsr(x2apic_msr(offset), value);
+    else
+        mmio_write32(LAPIC_BASE + (uintptr_t)offset, value);
+}
+
+bool lapic_bit(unsigned bank, unsigned vector)
+{
+    return lapic_read(bank + vector / 32 * 16) >> (vector % 32) & 1;
+}
+
+static void ignore(struct trap_frame *frame)
+{
+    (void)frame;
+}
+
+void lapic_enable(void)
+{
+    set_handler(SPURIOUS_VECTOR, ignore);
+    lapic_write(LAPIC_SVR, SVR_ENABLE | SPURIOUS_VECTOR);
+    lapic_write(LAPIC_TPR, 0);
+}
+
+void lapic_enter_x2apic(void)
+{
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
+    x2apic = true;
+}
+
+void lapic_eoi(void)
+{
+    lapic_write(LAPIC_EOI, 0);
+}
+
+void self_ipi(uint32_t vector_and_mode)
+{
+    if (!(vector_and_mode & ICR_NMI)) {
+        lapic_write(LAPIC_ICR, vector_and_mode | ICR_SELF | ICR_ASSERT);
+        return;
+    }
+    /* The shorthand "self" is for fixed interrupts only: name the own APIC. */
+    uint32_t id = lapic_read(LAPIC_ID);
+    if (x2apic) {
+        wrmsr(x2apic_msr(LAPIC_ICR), (uint64_t)id << 32 | vector_and_mode | ICR_ASSERT);
+        return;
+    }
+    lapic_write(LAPIC_ICR_HIGH, id);
+    lapic_write(LAPIC_ICR, vector_and_mode | ICR_ASSERT);
+}
+
+uint32_t ioapic_read(unsigned index)
+{
+    mmio_write32(IOAPIC_BASE + IOAPIC_SELECT, index);
+    return mmio_read32(IOAPIC_BASE + IOAPIC_WINDOW);
+}
+
+void ioapic_write(unsigned index, uint32_t value)
+{
+    mmio_write32(IOAPIC_BASE + IOAPIC_SELECT, index);
+    mmio_write32(IOAPIC_BASE + IOAPIC_WINDOW, value);
+}
+
+void ioapic_route(unsigned pin, uint32_t low, uint32_t destination)
+{
+    ioapic_write(IOAPIC_ENTRY + 2 * pin, IOAPIC_MASKED);
+    ioapic_write(IOAPIC_ENTRY + 2 * pin + 1, destination << 24);
+    ioapic_write(IOAPIC_ENTRY + 2 * pin, low);
+}
