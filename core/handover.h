@@ -11,22 +11,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
-
-/*
- * The hypervisor's address space, built by boot/ and kept by core/. Nothing else is mapped,
- * apart from one identity-mapped page (the trampoline) that core unmaps after all CPUs run.
- *
- * DIRECT_MAP_BASE + p maps physical address p, read-write, no-execute, write-back, for every RAM
- * range of the memory map except the hypervisor's image. IMAGE_BASE is where linker.ld puts the
- * image, mapped section by section (text r-x, rodata r--, data rw-). MMIO_BASE starts the window
- * from which core maps device registers uncached. STACK_BASE starts the window for stacks, each
- * with an unmapped page below it.
- */
-#define DIRECT_MAP_BASE 0xffff800000000000ull
-#define DIRECT_MAP_SIZE 0x0000400000000000ull
-#define MMIO_BASE       0xffffc00000000000ull
-#define STACK_BASE      0xffffd00000000000ull
-#define IMAGE_BASE      0xffffffff80000000ull
+#include "core/layout.h"
 
 #define HANDOVER_MAGIC 0x676e697770614c01ull /* "\1Lapwing", little endian */
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Time is the TSC: invariant, synchronous on all CPUs. And one wake-up timer per CPU. */
+#ifndef LAPWING_CORE_TIME_H
+#define LAPWING_CORE_TIME_H
+
+#include "core/types.h"
+
+#define NS_PER_SECOND 1000000000ull
+
+/*
+ * a * b / c without loss in between; UINT64_MAX when the result does not fit. c is not 0.
+ */
+static inline uint64_t muldiv(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t low, high, quotient, remainder;
+    __asm__("mulq %3" : "=a"(low), "=d"(high) : "a"(a), "rm"(b) : "cc");
+    if (high >= c)
+        return UINT64_MAX;
+    __asm__("divq %4" : "=a"(quotient), "=d"(remainder) : "a"(low), "d"(high), "rm"(c) : "cc");
+    return quotient;
+}
+
+/* Takes the start of time, and the frequency: the processor's own word, else `measured_hz`. */
+void time_init(uint64_t measured_hz);
+
+uint64_t time_tsc_hz(void);
+
+/* Host TSC now. */
+uint64_t time_now_tsc(void);
+
+/* Nanoseconds since time_init(); 0 before it. */
+uint64_t time_now_ns(void);
+
+/* Durations; saturate at UINT64_MAX. */
+uint64_t tsc_to_ns(uint64_t tsc);
+uint64_t ns_to_tsc(uint64_t ns);
+
+/*
+ * Arms this CPU's timer: an interrupt at or, where the hardware cannot count that far, before the
+ * host TSC value `tsc_deadline` (at once when it has passed), which ends cpu_wait() and makes a VM
+ * exit. One deadline at a time; a new one replaces it. Fires once. Needs interrupt_init_cpu().
+ */
+void timer_arm(uint64_t tsc_deadline);
+void timer_disarm(void);
+
+#endif

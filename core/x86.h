@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The processor's registers, bits and instructions, under the names of the SDM.
+ * Constants are usable everywhere; the instructions only where the privilege level allows them.
+ */
+#ifndef LAPWING_CORE_X86_H
+#define LAPWING_CORE_X86_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bits.h"
+
+#define PAGE_SHIFT   12
+#define PAGE_SIZE    0x1000ull
+#define PAGE_SIZE_2M 0x200000ull
+#define PAGE_SIZE_1G 0x40000000ull
+
+/* SDM Vol 3A, "Control Registers". */
+#define CR0_PE BIT(0)
+#define CR0_MP BIT(1)
+#define CR0_EM BIT(2)
+#define CR0_TS BIT(3)
+#define CR0_ET BIT(4)
+#define CR0_NE BIT(5)
+#define CR0_WP BIT(16)
+#define CR0_AM BIT(18)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
+
+#define CR4_VME        BIT(0)
+#define CR4_PVI        BIT(1)
+#define CR4_TSD        BIT(2)
+#define CR4_DE         BIT(3)
+#define CR4_PSE        BIT(4)
+#define CR4_PAE        BIT(5)
+#define CR4_MCE        BIT(6)
+#define CR4_PGE        BIT(7)
+#define CR4_PCE        BIT(8)
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR4_UMIP       BIT(11)
+#define CR4_LA57       BIT(12)
+#define CR4_VMXE       BIT(13)
+#define CR4_SMXE       BIT(14)
+#define CR4_FSGSBASE   BIT(16)
+#define CR4_PCIDE      BIT(17)
+#define CR4_OSXSAVE    BIT(18)
+#define CR4_KL         BIT(19)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)
+#define CR4_PKE        BIT(22)
+#define CR4_CET        BIT(23)
+#define CR4_PKS        BIT(24)
+
+#define XCR0_X87 BIT(0)
+#define XCR0_SSE BIT(1)
+#define XCR0_AVX BIT(2)
+
+#define RFLAGS_CF   BIT(0)
+#define RFLAGS_ONE  BIT(1) /* always set */
+#define RFLAGS_PF   BIT(2)
+#define RFLAGS_AF   BIT(4)
+#define RFLAGS_ZF   BIT(6)
+#define RFLAGS_SF   BIT(7)
+#define RFLAGS_TF   BIT(8)
+#define RFLAGS_IF   BIT(9)
+#define RFLAGS_DF   BIT(10)
+#define RFLAGS_OF   BIT(11)
+#define RFLAGS_IOPL MASK(13, 12)
+#define RFLAGS_NT   BIT(14)
+#define RFLAGS_RF   BIT(16)
+#define RFLAGS_VM   BIT(17)
+#define RFLAGS_AC   BIT(18)
+#define RFLAGS_VIF  BIT(19)
+#define RFLAGS_VIP  BIT(20)
+#define RFLAGS_ID   BIT(21)
+
+#define EFER_SCE BIT(0)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
+#define EFER_NXE BIT(11)
+
+/* Paging-structure entries. PTE_PAT is bit 7 in a 4 KiB entry, where larger entries have PTE_LARGE.
+ */
+#define PTE_P       BIT(0)
+#define PTE_RW      BIT(1)
+#define PTE_US      BIT(2)
+#define PTE_PWT     BIT(3)
+#define PTE_PCD     BIT(4)
+#define PTE_A       BIT(5)
+#define PTE_D       BIT(6)
+#define PTE_LARGE   BIT(7)
+#define PTE_PAT     BIT(7)
+#define PTE_G       BIT(8)
+#define PTE_NX      BIT(63)
+#define PTE_ADDRESS MASK(51, 12)
+
+/* SDM Vol 3A, "Memory Cache Control": encodings shared by MTRRs, PAT and EPT. */
+enum memory_type {
+    MEMORY_TYPE_UC = 0,
+    MEMORY_TYPE_WC = 1,
+    MEMORY_TYPE_WT = 4,
+    MEMORY_TYPE_WP = 5,
+    MEMORY_TYPE_WB = 6,
+    MEMORY_TYPE_UC_MINUS = 7, /* PAT only */
+};
+
+/* SDM Vol 3A, "Interrupt and Exception Handling". */
+enum exception_vector {
+    EXCEPTION_DE = 0,
+    EXCEPTION_DB = 1,
+    EXCEPTION_NMI = 2,
+    EXCEPTION_BP = 3,
+    EXCEPTION_OF = 4,
+    EXCEPTION_BR = 5,
+    EXCEPTION_UD = 6,
+    EXCEPTION_NM = 7,
+    EXCEPTION_DF = 8,
+    EXCEPTION_TS = 10,
+    EXCEPTION_NP = 11,
+    EXCEPTION_SS = 12,
+    EXCEPTION_GP = 13,
+    EXCEPTION_PF = 14,
+    EXCEPTION_MF = 16,
+    EXCEPTION_AC = 17,
+    EXCEPTION_MC = 18,
+    EXCEPTION_XM = 19,
+    EXCEPTION_VE = 20,
+    EXCEPTION_CP = 21,
+};
+
+/* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC #CP. */
+#define EXCEPTIONS_WITH_ERROR_CODE 0x00227d00u
+
+#define PF_ERROR_P  BIT(0)
+#define PF_ERROR_W  BIT(1)
+#define PF_ERROR_U  BIT(2)
+#define PF_ERROR_ID BIT(4)
+
+/* SDM Vol 4, "Model-Specific Registers". */
+enum msr {
+    MSR_IA32_TSC = 0x10,
+    MSR_IA32_PLATFORM_ID = 0x17,
+    MSR_IA32_APIC_BASE = 0x1b,
+    MSR_IA32_FEATURE_CONTROL = 0x3a,
+    MSR_IA32_TSC_ADJUST = 0x3b,
+    MSR_IA32_SPEC_CTRL = 0x48,
+    MSR_IA32_PRED_CMD = 0x49,
+    MSR_IA32_BIOS_UPDT_TRIG = 0x79,
+    MSR_IA32_BIOS_SIGN_ID = 0x8b,
+    MSR_PLATFORM_INFO = 0xce,
+    MSR_IA32_MTRRCAP = 0xfe,
+    MSR_IA32_ARCH_CAPABILITIES = 0x10a,
+    MSR_IA32_FLUSH_CMD = 0x10b,
+    MSR_IA32_SYSENTER_CS = 0x174,
+    MSR_IA32_SYSENTER_ESP = 0x175,
+    MSR_IA32_SYSENTER_EIP = 0x176,
+    MSR_IA32_MCG_CAP = 0x179,
+    MSR_IA32_MCG_STATUS = 0x17a,
+    MSR_IA32_MCG_CTL = 0x17b,
+    MSR_IA32_PERF_STATUS = 0x198,
+    MSR_IA32_PERF_CTL = 0x199,
+    MSR_IA32_THERM_STATUS = 0x19c,
+    MSR_IA32_MISC_ENABLE = 0x1a0,
+    MSR_IA32_DEBUGCTL = 0x1d9,
+    MSR_IA32_MTRR_PHYSBASE0 = 0x200,
+    MSR_IA32_MTRR_PHYSMASK0 = 0x201,
+    MSR_IA32_MTRR_FIX64K_00000 = 0x250,
+    MSR_IA32_MTRR_FIX16K_80000 = 0x258,
+    MSR_IA32_MTRR_FIX16K_A0000 = 0x259,
+    MSR_IA32_MTRR_FIX4K_C0000 = 0x268,
+    MSR_IA32_MTRR_FIX4K_F8000 = 0x26f,
+    MSR_IA32_PAT = 0x277,
+    MSR_IA32_MTRR_DEF_TYPE = 0x2ff,
+    MSR_IA32_PERF_GLOBAL_CTRL = 0x38f,
+    MSR_IA32_MC0_CTL = 0x400,
+    MSR_IA32_VMX_BASIC = 0x480,
+    MSR_IA32_VMX_PINBASED_CTLS = 0x481,
+    MSR_IA32_VMX_PROCBASED_CTLS = 0x482,
+    MSR_IA32_VMX_EXIT_CTLS = 0x483,
+    MSR_IA32_VMX_ENTRY_CTLS = 0x484,
+    MSR_IA32_VMX_MISC = 0x485,
+    MSR_IA32_VMX_CR0_FIXED0 = 0x486,
+    MSR_IA32_VMX_CR0_FIXED1 = 0x487,
+    MSR_IA32_VMX_CR4_FIXED0 = 0x488,
+    MSR_IA32_VMX_CR4_FIXED1 = 0x489,
+    MSR_IA32_VMX_VMCS_ENUM = 0x48a,
+    MSR_IA32_VMX_PROCBASED_CTLS2 = 0x48b,
+    MSR_IA32_VMX_EPT_VPID_CAP = 0x48c,
+    MSR_IA32_VMX_TRUE_PINBASED_CTLS = 0x48d,
+    MSR_IA32_VMX_TRUE_PROCBASED_CTLS = 0x48e,
+    MSR_IA32_VMX_TRUE_EXIT_CTLS = 0x48f,
+    MSR_IA32_VMX_TRUE_ENTRY_CTLS = 0x490,
+    MSR_IA32_VMX_VMFUNC = 0x491,
+    MSR_IA32_VMX_PROCBASED_CTLS3 = 0x492,
+    MSR_IA32_VMX_EXIT_CTLS2 = 0x493,
+    MSR_IA32_TSC_DEADLINE = 0x6e0,
+    MSR_IA32_X2APIC_FIRST = 0x800,
+    MSR_IA32_X2APIC_LAST = 0x8ff,
+    MSR_IA32_XSS = 0xda0,
+};
+
+/* These do not fit an int, which is what an enumerator of gnu11 is. */
+#define MSR_IA32_EFER           0xc0000080u
+#define MSR_IA32_STAR           0xc0000081u
+#define MSR_IA32_LSTAR          0xc0000082u
+#define MSR_IA32_CSTAR          0xc0000083u
+#define MSR_IA32_FMASK          0xc0000084u
+#define MSR_IA32_FS_BASE        0xc0000100u
+#define MSR_IA32_GS_BASE        0xc0000101u
+#define MSR_IA32_KERNEL_GS_BASE 0xc0000102u
+#define MSR_IA32_TSC_AUX        0xc0000103u
+
+#define FEATURE_CONTROL_LOCK        BIT(0)
+#define FEATURE_CONTROL_VMX_IN_SMX  BIT(1)
+#define FEATURE_CONTROL_VMX_OUT_SMX BIT(2)
+
+#define APIC_BASE_BSP     BIT(8)
+#define APIC_BASE_X2APIC  BIT(10)
+#define APIC_BASE_ENABLE  BIT(11)
+#define APIC_BASE_ADDRESS MASK(51, 12)
+
+/* CPUID bits: leaf, register, bit. */
+#define CPUID_1_ECX_VMX          BIT(5)
+#define CPUID_1_ECX_X2APIC       BIT(21)
+#define CPUID_1_ECX_TSC_DEADLINE BIT(24)
+#define CPUID_1_ECX_XSAVE        BIT(26)
+#define CPUID_1_ECX_OSXSAVE      BIT(27)
+#define CPUID_1_ECX_HYPERVISOR   BIT(31)
+#define CPUID_1_EDX_MCE          BIT(7)
+#define CPUID_1_EDX_PGE          BIT(13)
+#define CPUID_1_EDX_PAT          BIT(16)
+#define CPUID_7_EBX_FSGSBASE     BIT(0)
+#define CPUID_7_EBX_SMEP         BIT(7)
+#define CPUID_7_EBX_SMAP         BIT(20)
+#define CPUID_7_ECX_UMIP         BIT(2)
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r;
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+/* Zeros where the leaf is beyond the highest basic or extended one. */
+static inline struct cpuid cpuid_checked(uint32_t leaf, uint32_t subleaf)
+{
+    if (cpuid(leaf & 0x80000000u, 0).eax < leaf)
+        return (struct cpuid){0};
+    return cpuid(leaf, subleaf);
+}
+
+static inline uint64_t rdmsr(uint32_t index)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void wrmsr(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+/*
+ * MSR access that may raise #GP: false, and *value unchanged, when the processor refuses. Only in
+ * core and after cpu_init() of this CPU: the fix-up is found by core's exception dispatch through
+ * the .fixup section, pairs of (address of the instruction, address to continue at).
+ */
+static inline bool rdmsr_safe(uint32_t index, uint64_t *value)
+{
+    uint32_t low, high;
+    uint8_t ok = 0;
+    __asm__ volatile("1: rdmsr\n"
+                     "   movb $1, %[ok]\n"
+                     "2:\n"
+                     ".pushsection .fixup, \"a\"\n"
+                     "   .quad 1b, 2b\n"
+                     ".popsection"
+                     : "=&a"(low), "=&d"(high), [ok] "+r"(ok)
+                     : "c"(index)
+                     : "memory");
+    if (ok)
+        *value = (uint64_t)high << 32 | low;
+    return ok;
+}
+
+static inline bool wrmsr_safe(uint32_t index, uint64_t value)
+{
+    uint8_t ok = 0;
+    __asm__ volatile("1: wrmsr\n"
+                     "   movb $1, %[ok]\n"
+                     "2:\n"
+                     ".pushsection .fixup, \"a\"\n"
+                     "   .quad 1b, 2b\n"
+                     ".popsection"
+                     : [ok] "+r"(ok)
+                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+    return ok;
+}
+
+#define X86_CONTROL_REGISTER(name, number)                                                         \
+    static inline uint64_t read_##name(void)                                                       \
+    {                                                                                              \
+        uint64_t value;                                                                            \
+        __asm__ volatile("mov %%" number ", %0" : "=r"(value) : : "memory");                       \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void write_##name(uint64_t value)                                                \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%" number : : "r"(value) : "memory");                           \
+    }
+
+X86_CONTROL_REGISTER(cr0, "cr0")
+X86_CONTROL_REGISTER(cr2, "cr2")
+X86_CONTROL_REGISTER(cr3, "cr3")
+X86_CONTROL_REGISTER(cr4, "cr4")
+X86_CONTROL_REGISTER(cr8, "cr8")
+X86_CONTROL_REGISTER(dr0, "dr0")
+X86_CONTROL_REGISTER(dr1, "dr1")
+X86_CONTROL_REGISTER(dr2, "dr2")
+X86_CONTROL_REGISTER(dr3, "dr3")
+X86_CONTROL_REGISTER(dr6, "dr6")
+X86_CONTROL_REGISTER(dr7, "dr7")
+#undef X86_CONTROL_REGISTER
+
+static inline uint8_t in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline uint16_t in16(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline uint32_t in32(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline void out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void out16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/* Device registers: one access of exactly this width, neither merged nor repeated. */
+static inline uint32_t mmio_read32(const volatile void *address)
+{
+    return *(const volatile uint32_t *)address;
+}
+
+static inline void mmio_write32(volatile void *address, uint32_t value)
+{
+    *(volatile uint32_t *)address = value;
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+/* Needs CR4.OSXSAVE. */
+static inline uint64_t xgetbv(uint32_t index)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void xsetbv(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("xsetbv"
+                     :
+                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+static inline uint64_t read_rflags(void)
+{
+    uint64_t value;
+    __asm__ volatile("pushfq; popq %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static inline void invlpg(uint64_t address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+static inline void wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+
+static inline void mfence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+static inline void pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void cli(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline void sti(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void hlt(void)
+{
+    __asm__ volatile("hlt" : : : "memory");
+}
+
+#endif
