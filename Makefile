@@ -46,8 +46,8 @@ HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/test_*
 
 .SECONDEXPANSION:
 links = $(shell sed -n 's/.*links: *\([^*]*\).*/\1/p' tests/host/$(1).c)
-$(HOST_TESTS): $(O)/host/%: $(O)/host/tests/host/%.o \
-    $$(patsubst %.c,$(O)/host/%.o,$$(call links,$$*))
+linked_objects = $(patsubst %.c,$(O)/host/%.o,$(call links,$(1)))
+$(HOST_TESTS): $(O)/host/%: $(O)/host/tests/host/%.o $$(call linked_objects,$$*)
 	$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka $(HOST_LIBS_$*)
 
 $(O)/host/%.o: %.c Makefile

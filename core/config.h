@@ -9,8 +9,8 @@
  *   cmdline = everything up to the end of the line
  *
  * The keys are in the table config_keys; parser, messages and documentation all use it. */
-#ifndef CORE_CONFIG_H
-#define CORE_CONFIG_H
+#ifndef LAPWING_CORE_CONFIG_H
+#define LAPWING_CORE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

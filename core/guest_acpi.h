@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ACPI tables a guest finds: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. */
-#ifndef CORE_GUEST_ACPI_H
-#define CORE_GUEST_ACPI_H
+#ifndef LAPWING_CORE_GUEST_ACPI_H
+#define LAPWING_CORE_GUEST_ACPI_H
 
 #include <stdbool.h>
 #include <stdint.h>

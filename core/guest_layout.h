@@ -10,8 +10,8 @@
  *   0xc0000000  hole: I/O APIC, local APIC, nothing else
  *   0x100000000 the rest of the RAM
  */
-#ifndef CORE_GUEST_LAYOUT_H
-#define CORE_GUEST_LAYOUT_H
+#ifndef LAPWING_CORE_GUEST_LAYOUT_H
+#define LAPWING_CORE_GUEST_LAYOUT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 
 #include "core/string.h"
 
-static const struct guest_slot *find_slot(const struct guest_memory *gm, uint64_t gpa)
+static const struct guest_slot *find_slot(const struct guest_memory *gm, gpa_t gpa)
 {
     for (uint32_t i = 0; i < gm->count; i++)
         if (gpa - gm->slots[i].gpa < gm->slots[i].size)
@@ -15,7 +15,7 @@ static const struct guest_slot *find_slot(const struct guest_memory *gm, uint64_
 }
 
 /* The address of gpa and, in *len, how many of the bytes asked for its slot holds. */
-static void *chunk(const struct guest_memory *gm, uint64_t gpa, uint64_t *len)
+static void *chunk(const struct guest_memory *gm, gpa_t gpa, uint64_t *len)
 {
     const struct guest_slot *slot = find_slot(gm, gpa);
 
@@ -27,7 +27,7 @@ static void *chunk(const struct guest_memory *gm, uint64_t gpa, uint64_t *len)
     return (uint8_t *)slot->hva + offset;
 }
 
-static bool is_ram(const struct guest_memory *gm, uint64_t gpa, uint64_t len)
+static bool is_ram(const struct guest_memory *gm, gpa_t gpa, uint64_t len)
 {
     while (len) {
         uint64_t n = len;
@@ -39,7 +39,7 @@ static bool is_ram(const struct guest_memory *gm, uint64_t gpa, uint64_t len)
     return true;
 }
 
-bool gm_add(struct guest_memory *gm, uint64_t gpa, uint64_t size, void *hva)
+bool gm_add(struct guest_memory *gm, gpa_t gpa, uint64_t size, void *hva)
 {
     if (gm->count == GUEST_MEMORY_SLOTS_MAX || !size || gpa + size < gpa)
         return false;
@@ -52,7 +52,7 @@ bool gm_add(struct guest_memory *gm, uint64_t gpa, uint64_t size, void *hva)
     return true;
 }
 
-bool gm_read(const struct guest_memory *gm, uint64_t gpa, void *buf, uint64_t len)
+bool gm_read(const struct guest_memory *gm, gpa_t gpa, void *buf, uint64_t len)
 {
     uint8_t *to = buf;
 
@@ -69,7 +69,7 @@ bool gm_read(const struct guest_memory *gm, uint64_t gpa, void *buf, uint64_t le
     return true;
 }
 
-bool gm_write(const struct guest_memory *gm, uint64_t gpa, const void *buf, uint64_t len)
+bool gm_write(const struct guest_memory *gm, gpa_t gpa, const void *buf, uint64_t len)
 {
     const uint8_t *from = buf;
 
@@ -77,7 +77,8 @@ bool gm_write(const struct guest_memory *gm, uint64_t gpa, const void *buf, uint
         return false;
     while (len) {
         uint64_t n = len;
-        memcpy(chunk(gm, gpa, &n), from, n);
+        void *to = chunk(gm, gpa, &n);
+        memcpy(to, from, n);
         from += n;
         gpa += n;
         len -= n;
@@ -85,20 +86,21 @@ bool gm_write(const struct guest_memory *gm, uint64_t gpa, const void *buf, uint
     return true;
 }
 
-bool gm_zero(const struct guest_memory *gm, uint64_t gpa, uint64_t len)
+bool gm_zero(const struct guest_memory *gm, gpa_t gpa, uint64_t len)
 {
     if (!is_ram(gm, gpa, len))
         return false;
     while (len) {
         uint64_t n = len;
-        memset(chunk(gm, gpa, &n), 0, n);
+        void *to = chunk(gm, gpa, &n);
+        memset(to, 0, n);
         gpa += n;
         len -= n;
     }
     return true;
 }
 
-void *gm_ptr(const struct guest_memory *gm, uint64_t gpa, uint64_t len)
+void *gm_ptr(const struct guest_memory *gm, gpa_t gpa, uint64_t len)
 {
     uint64_t n = len;
     void *p = chunk(gm, gpa, &n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The processor state a loader wants its guest to start with. */
-#ifndef CORE_GUEST_START_H
-#define CORE_GUEST_START_H
+#ifndef LAPWING_CORE_GUEST_START_H
+#define LAPWING_CORE_GUEST_START_H
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  * plans where everything goes and refuses what cannot work. image_load() makes the same plan again
  * and carries it out. Whatever a file claims is checked against the file's length and the guest's
  * RAM before it is used. */
-#ifndef CORE_IMAGE_H
-#define CORE_IMAGE_H
+#ifndef LAPWING_CORE_IMAGE_H
+#define LAPWING_CORE_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

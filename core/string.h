@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The few memory and string functions of the C library that the product uses. */
-#ifndef CORE_STRING_H
-#define CORE_STRING_H
+#ifndef LAPWING_CORE_STRING_H
+#define LAPWING_CORE_STRING_H
 
 #ifdef HOST_TEST
 #include <string.h>
