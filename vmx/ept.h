@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Extended page tables: guest-physical to host-physical. Pure: memory for the tables comes
+ * through callbacks, so the same code runs in host tests.
+ * Source: SDM Vol 3C, "The Extended Page Table Mechanism (EPT)".
+ *
+ * The owner serializes changes. A processor may walk the tree meanwhile: entries are written
+ * whole, and a table is linked when it is complete.
+ */
+#ifndef LAPWING_VMX_EPT_H
+#define LAPWING_VMX_EPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmx/caps.h"
+
+/* Rights, as in the entries. */
+enum {
+    EPT_R = 1 << 0,
+    EPT_W = 1 << 1,
+    EPT_X = 1 << 2,   /* supervisor only, under mode-based execute control */
+    EPT_UX = 1 << 10, /* user execute; ignored without mode-based execute control */
+    EPT_RWX = EPT_R | EPT_W | EPT_X | EPT_UX,
+};
+
+enum ept_memory_type {
+    EPT_UNCACHED = 0,
+    EPT_WRITE_COMBINING = 1,
+    EPT_WRITE_THROUGH = 4,
+    EPT_WRITE_PROTECTED = 5,
+    EPT_WRITE_BACK = 6,
+};
+
+#define EPT_PAGE_4K   0x1000ull
+#define EPT_PAGE_2M   0x200000ull
+#define EPT_PAGE_1G   0x40000000ull
+#define EPT_PAGE_512G 0x8000000000ull
+#define EPT_GPA_LIMIT (1ull << 48)
+
+/* Table pages: 4096 bytes, aligned, zeroed by alloc. alloc returns NULL if there is no memory. */
+struct ept_memory {
+    void *arg;
+    void *(*alloc)(void *arg);
+    void (*free)(void *arg, void *page);
+    uint64_t (*physical)(void *arg, const void *page);
+    void *(*pointer)(void *arg, uint64_t physical);
+};
+
+struct ept {
+    uint64_t *root;
+    const struct ept_memory *memory;
+    uint64_t pointer;    /* the EPTP of the VMCSs that use this tree */
+    uint64_t generation; /* counts the changes that made cached translations wrong */
+    uint64_t tables;     /* pages in use, root included */
+    bool has_2m, has_1g;
+};
+
+struct ept_mapping {
+    uint64_t hpa;  /* of the address asked for, not of its page's start */
+    uint64_t size; /* EPT_PAGE_* of the mapping, or of the hole at whose entry the walk ended */
+    unsigned rights;
+    enum ept_memory_type type;
+};
+
+/* An empty tree; false if there is no memory for its root. */
+bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_memory *memory);
+
+/* Frees every table. No VMCS may use it any more. */
+void ept_destroy(struct ept *ept);
+
+/*
+ * Maps [gpa, gpa + size) to [hpa, hpa + size), replacing what was there, with the largest pages
+ * that alignment and processor allow. All three are multiples of 4096; the range ends at or below
+ * EPT_GPA_LIMIT; size is not 0. rights are not 0 and such as the processor takes: no W without R,
+ * X without R only where there is VMX_EPT_EXECUTE_ONLY. False if memory ran out: part of the
+ * range may then be mapped.
+ */
+bool ept_map(struct ept *ept, uint64_t gpa, uint64_t hpa, uint64_t size, unsigned rights,
+             enum ept_memory_type type);
+
+/* Removes all mappings in the range. False if memory to split a large page was lacking. */
+bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size);
+
+/*
+ * Changes the rights of what is mapped in the range and leaves holes alone. rights may be 0: the
+ * address is then kept, so that rights can be given back. False if memory to split a large page
+ * was lacking: part of the range may then be changed.
+ */
+bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights);
+
+/* True if gpa is mapped, even with no rights. *mapping is filled in either case. */
+bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping);
+
+/* The entries from the root to where the walk for gpa ends, root's first; returns their number. */
+unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[4]);
+
+#endif

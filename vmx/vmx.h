@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Running a guest: what core/ sees of VMX. No VMCS field and no exit reason's layout leaves this
+ * room.
+ *
+ * Life of a context: vmx_context_init() once; vmx_load() makes it the current one of a processor,
+ * which every function here that takes a context needs, save init, unload and destroy; vmx_run()
+ * again and again; vmx_unload() on that same processor before another one may load it.
+ * All functions are called with interrupts off. None waits, none takes a lock.
+ */
+#ifndef LAPWING_VMX_VMX_H
+#define LAPWING_VMX_VMX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmx/caps.h"
+#include "vmx/ept.h"
+
+struct vmx_context;
+struct guest_regs;
+
+/* ---- Processors ------------------------------------------------------------------------------ */
+
+/* One per processor, in core's per-CPU area, zeroed before first use. */
+struct vmx_cpu {
+    void *vmxon;                   /* its VMXON region, a page; NULL: not in VMX operation */
+    const struct vmx_caps *caps;   /* set while in VMX operation */
+    struct vmx_context *current;   /* whose VMCS is current */
+    struct vmx_context *live_msrs; /* whose private MSRs the processor holds */
+    struct guest_regs *live_regs;  /* whose FPU, CR2, DR and XCR0 state the processor holds */
+};
+
+/* Reads the capabilities of this processor, which has VMX. */
+void vmx_caps_read_here(struct vmx_caps *caps);
+
+/*
+ * Enters VMX operation on this processor and makes it forget what it may have cached of guests.
+ * Locks IA32_FEATURE_CONTROL if it is unlocked; sets the CR0 and CR4 bits that VMX and guest FPU
+ * state need. caps passed vmx_caps_check() and stays for good. False if there is no page for the
+ * VMXON region.
+ */
+bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps);
+
+/* Leaves VMX operation, losing every context loaded here. Safe in a panic, and if not enabled. */
+void vmx_cpu_disable(struct vmx_cpu *cpu);
+
+/* ---- Guest state ----------------------------------------------------------------------------- */
+
+/* General registers, numbered as instructions encode them. */
+enum vmx_gpr {
+    VMX_RAX,
+    VMX_RCX,
+    VMX_RDX,
+    VMX_RBX,
+    VMX_GPR_RSP, /* belongs to the context: VMX_RSP of enum vmx_reg */
+    VMX_RBP,
+    VMX_RSI,
+    VMX_RDI,
+    VMX_R8,
+    VMX_R9,
+    VMX_R10,
+    VMX_R11,
+    VMX_R12,
+    VMX_R13,
+    VMX_R14,
+    VMX_R15,
+    VMX_GPRS,
+};
+
+/*
+ * What all contexts of one virtual processor share. gpr[] is up to date whenever vmx_run() is not
+ * inside the guest (gpr[VMX_GPR_RSP] means nothing); the rest may sit in the processor: reach it
+ * with vmx_get() and vmx_set().
+ */
+struct guest_regs {
+    uint64_t gpr[VMX_GPRS];
+    uint64_t cr2;
+    uint64_t dr[4];
+    uint64_t dr6;
+    uint64_t xcr0;
+    uint64_t xcr0_allowed; /* 0: the guest has no XSAVE */
+    void *fpu;             /* vmx_fpu_size() bytes, 64-byte aligned */
+    struct vmx_cpu *cpu;   /* in which processor the above sits, or NULL */
+};
+
+/* Bytes of FPU state for guests whose XCR0 may hold the bits of xcr0_allowed (0: no XSAVE). */
+size_t vmx_fpu_size(uint64_t xcr0_allowed);
+
+/* Gives *regs the power-up values, with that FPU memory. Not while it sits in a processor. */
+void vmx_regs_init(struct guest_regs *regs, uint64_t xcr0_allowed, void *fpu);
+
+/* INIT of the shared registers: all but FPU state and XCR0. On the processor that runs them. */
+void vmx_regs_init_signal(struct vmx_context *ctx);
+
+/* Registers that are one number. Those from VMX_SHARED_REGS on are shared by a vcpu's contexts. */
+enum vmx_reg {
+    VMX_RIP,
+    VMX_RSP,
+    VMX_RFLAGS,
+    VMX_CR0, /* as the guest sees it */
+    VMX_CR3,
+    VMX_CR4, /* as the guest sees it */
+    VMX_DR7,
+    VMX_EFER,
+    VMX_PAT,
+    VMX_SYSENTER_CS,
+    VMX_SYSENTER_ESP,
+    VMX_SYSENTER_EIP,
+    VMX_PDPTE0,
+    VMX_PDPTE1,
+    VMX_PDPTE2,
+    VMX_PDPTE3,
+    VMX_STAR,
+    VMX_LSTAR,
+    VMX_CSTAR,
+    VMX_SFMASK,
+    VMX_KERNEL_GS_BASE,
+    VMX_TSC_AUX,
+    VMX_SHARED_REGS,
+    VMX_CR2 = VMX_SHARED_REGS,
+    VMX_DR0,
+    VMX_DR1,
+    VMX_DR2,
+    VMX_DR3,
+    VMX_DR6,
+    VMX_XCR0,
+    VMX_REGS,
+};
+
+enum vmx_segment_name {
+    VMX_ES,
+    VMX_CS,
+    VMX_SS,
+    VMX_DS,
+    VMX_FS,
+    VMX_GS,
+    VMX_LDTR,
+    VMX_TR,
+    VMX_SEGMENTS,
+};
+
+/* Bits of vmx_segment.access: bits 8 to 23 of a descriptor's second word, and "unusable". */
+enum {
+    SEGMENT_TYPE = 0xf,
+    SEGMENT_ACCESSED = 1 << 0,
+    SEGMENT_WRITABLE = 1 << 1, /* of code: readable */
+    SEGMENT_DOWN = 1 << 2,     /* expands down; of code: conforming */
+    SEGMENT_CODE = 1 << 3,
+    SEGMENT_S = 1 << 4, /* code or data, not a system segment */
+    SEGMENT_DPL_SHIFT = 5,
+    SEGMENT_DPL = 3 << 5,
+    SEGMENT_P = 1 << 7,
+    SEGMENT_AVL = 1 << 12,
+    SEGMENT_L = 1 << 13,
+    SEGMENT_DB = 1 << 14,
+    SEGMENT_G = 1 << 15,
+    SEGMENT_UNUSABLE = 1 << 16,
+};
+
+struct vmx_segment {
+    uint64_t base;
+    uint32_t limit; /* in bytes, whatever SEGMENT_G says */
+    uint32_t access;
+    uint16_t selector;
+};
+
+/* GDTR or IDTR. */
+struct vmx_table {
+    uint64_t base;
+    uint16_t limit;
+};
+
+/*
+ * Raw access, to start and to inspect a context. vmx_set() checks nothing: with a state that the
+ * architecture does not know the next vmx_run() fails and says why; ask vmx_state_error() first
+ * if the values come from a guest. EFER is taken with LMA as given, and decides with it whether
+ * the guest is in IA-32e mode.
+ */
+uint64_t vmx_get(struct vmx_context *ctx, enum vmx_reg reg);
+void vmx_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);
+struct vmx_segment vmx_get_segment(struct vmx_context *ctx, enum vmx_segment_name name);
+void vmx_set_segment(struct vmx_context *ctx, enum vmx_segment_name name,
+                     const struct vmx_segment *segment);
+struct vmx_table vmx_get_gdtr(struct vmx_context *ctx);
+struct vmx_table vmx_get_idtr(struct vmx_context *ctx);
+void vmx_set_gdtr(struct vmx_context *ctx, struct vmx_table table);
+void vmx_set_idtr(struct vmx_context *ctx, struct vmx_table table);
+
+/* The rule of SDM Vol 3C, "Checks on the Guest State Area", that the state breaks, or NULL. */
+const char *vmx_state_error(struct vmx_context *ctx);
+
+/* 0..3. */
+unsigned vmx_cpl(struct vmx_context *ctx);
+
+/* As the instructions do it, with all side effects; false means #GP(0) and nothing changed. */
+bool vmx_write_cr0(struct vmx_context *ctx, uint64_t value);
+bool vmx_write_cr3(struct vmx_context *ctx, uint64_t value);
+bool vmx_write_cr4(struct vmx_context *ctx, uint64_t value);
+bool vmx_write_xcr0(struct vmx_context *ctx, uint64_t value);
+
+/*
+ * RDMSR and WRMSR, with WRMSR's checks, of the MSRs that belong to the context: EFER, PAT,
+ * SYSENTER_*, STAR, LSTAR, CSTAR, SFMASK, FS, GS and KERNEL_GS base, TSC_AUX.
+ */
+enum vmx_msr_result { VMX_MSR_OK, VMX_MSR_GP, VMX_MSR_NOT_MINE };
+enum vmx_msr_result vmx_msr_read(struct vmx_context *ctx, uint32_t msr, uint64_t *value);
+enum vmx_msr_result vmx_msr_write(struct vmx_context *ctx, uint32_t msr, uint64_t value);
+
+/*
+ * Whether the guest's reads and writes of an MSR go to the client. At first all do but those of
+ * the MSRs above; writes of EFER do. msr is within 0..0x1fff or 0xc0000000..0xc0001fff: what
+ * lies outside always goes to the client.
+ */
+void vmx_intercept_msr(struct vmx_context *ctx, uint32_t msr, bool reads, bool writes);
+
+/* ---- Exceptions and interrupts --------------------------------------------------------------- */
+
+enum {
+    VECTOR_DE = 0,
+    VECTOR_DB = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BP = 3,
+    VECTOR_OF = 4,
+    VECTOR_BR = 5,
+    VECTOR_UD = 6,
+    VECTOR_NM = 7,
+    VECTOR_DF = 8,
+    VECTOR_TS = 10,
+    VECTOR_NP = 11,
+    VECTOR_SS = 12,
+    VECTOR_GP = 13,
+    VECTOR_PF = 14,
+    VECTOR_AC = 17,
+    VECTOR_MC = 18,
+};
+
+struct vmx_exception {
+    uint8_t vector;
+    bool has_error;
+    uint32_t error;
+    uint64_t address; /* for CR2, if vector is VECTOR_PF */
+};
+
+/*
+ * Raises a fault at the current instruction. If the last exit interrupted the delivery of another
+ * event the two combine as SDM Vol 3A, "Interrupt 8 - Double Fault Exception" says; where that is
+ * a shutdown the next vmx_run() returns VMX_TRIPLE_FAULT without entering.
+ */
+void vmx_inject_exception(struct vmx_context *ctx, const struct vmx_exception *exception);
+void vmx_inject_gp(struct vmx_context *ctx); /* #GP(0) */
+void vmx_inject_ud(struct vmx_context *ctx);
+
+/* True if the guest would take one before its next instruction. */
+bool vmx_can_take_interrupt(struct vmx_context *ctx);
+bool vmx_can_take_nmi(struct vmx_context *ctx);
+
+/* Delivers one on the next entry. Only after the matching question above was answered true. */
+void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector);
+void vmx_inject_nmi(struct vmx_context *ctx);
+
+/* Makes vmx_run() return VMX_WINDOW as soon as the guest could take one. Stays until taken back. */
+void vmx_want_interrupt_window(struct vmx_context *ctx, bool want);
+void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+#define VMX_NO_DEADLINE UINT64_MAX
+
+/*
+ * Makes vmx_run() return VMX_PREEMPTED when the processor's own TSC reaches tsc. Needs
+ * VMX_PREEMPTION_TIMER. Stays until changed: while a deadline lies in the past the guest makes no
+ * progress.
+ */
+void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc);
+
+/* Guest TSC = processor's TSC + offset, modulo 2^64. */
+void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset);
+
+/* ---- The client: what core decides ----------------------------------------------------------- */
+
+/* What is to become of the instruction that asked. */
+enum vmx_action {
+    VMX_NEXT,     /* it is complete: go on behind it */
+    VMX_AGAIN,    /* leave RIP alone: run it again, or the client arranged everything */
+    VMX_RAISE_GP, /* it raises #GP(0) */
+    VMX_RAISE_UD,
+    VMX_RAISE, /* it raises the exception which the client filled in, where it was given one */
+    VMX_STOP,  /* the client ended the VM: vmx_run() returns VMX_STOPPED */
+};
+
+/* How guest memory is accessed; none of WRITE and EXECUTE is a read. */
+enum {
+    VMX_ACCESS_WRITE = 1 << 0,
+    VMX_ACCESS_EXECUTE = 1 << 1,
+    VMX_ACCESS_SYSTEM = 1 << 2, /* of descriptor tables and TSS: supervisor whatever the CPL */
+};
+
+struct vmx_ept_violation {
+    uint64_t gpa;
+    uint64_t gla;     /* if gla_valid */
+    unsigned access;  /* VMX_ACCESS_WRITE, _EXECUTE; a read-modify-write counts as a write */
+    unsigned rights;  /* EPT_R, W, X, UX of the translation; 0 if there is none */
+    bool gla_valid;   /* if not: loading PDPTEs, or unknown */
+    bool table_walk;  /* of a guest paging structure on the way to gla, not of gla itself */
+    bool in_delivery; /* of an event, which VMX_AGAIN delivers again */
+};
+
+/* An access to the APIC-access page that the processor did not virtualize. */
+struct vmx_apic_access {
+    uint16_t offset; /* of linear accesses */
+    enum vmx_apic_access_kind {
+        VMX_APIC_READ = 0,
+        VMX_APIC_WRITE = 1,
+        VMX_APIC_FETCH = 2,
+        VMX_APIC_DELIVERY = 3,           /* during event delivery */
+        VMX_APIC_PHYSICAL_DELIVERY = 10, /* the same, by guest-physical address */
+        VMX_APIC_PHYSICAL = 15,          /* by guest-physical address otherwise */
+    } kind;
+};
+
+/*
+ * Called from vmx_run() with the owner given to vmx_context_init(), on the processor that runs the
+ * context, interrupts off. Every member is set, save where it says otherwise. They may call
+ * anything here but vmx_run(), and leave ctx current.
+ */
+struct vmx_client {
+    void (*cpuid)(void *owner, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+    /* What vmx_intercept_msr() sends here. vmx_msr_read() and vmx_msr_write() do the context's
+     * own. */
+    enum vmx_action (*rdmsr)(void *owner, uint32_t msr, uint64_t *value);
+    enum vmx_action (*wrmsr)(void *owner, uint32_t msr, uint64_t value);
+
+    /* size is 1, 2 or 4. VMX_NEXT or VMX_STOP. A string instruction asks once per element. */
+    enum vmx_action (*port_read)(void *owner, uint16_t port, unsigned size, uint32_t *value);
+    enum vmx_action (*port_write)(void *owner, uint16_t port, unsigned size, uint32_t value);
+
+    /* Guest memory by canonical linear address; size is 1 to 256 bytes, may cross a page; all or
+     * nothing. VMX_NEXT, or VMX_RAISE with *fault filled, or VMX_AGAIN, or VMX_STOP. With
+     * VMX_ACCESS_WRITE read() asks for the right to write, too. */
+    enum vmx_action (*read)(void *owner, uint64_t gla, void *to, size_t size, unsigned access,
+                            struct vmx_exception *fault);
+    enum vmx_action (*write)(void *owner, uint64_t gla, const void *from, size_t size,
+                             unsigned access, struct vmx_exception *fault);
+
+    /* Reads 8 aligned bytes of RAM by guest-physical address; false if there is none. */
+    bool (*read_pdpte)(void *owner, uint64_t gpa, uint64_t *value);
+
+    uint64_t (*read_cr8)(void *owner);
+    void (*write_cr8)(void *owner, uint64_t value); /* 0..15 */
+
+    /* VMX_AGAIN: it is mapped now, or emulated with vmx_advance() called. VMX_RAISE_GP, _STOP. */
+    enum vmx_action (*ept_violation)(void *owner, const struct vmx_ept_violation *violation);
+
+    enum vmx_action (*vmcall)(void *owner);
+
+    /* A host interrupt, acknowledged at the local APIC by nobody yet: dispatch it. */
+    void (*host_interrupt)(uint8_t vector);
+
+    /* APIC virtualization, NULL where it is not used. These exits are trap-like, save the first. */
+    enum vmx_action (*apic_access)(void *owner, const struct vmx_apic_access *access);
+    enum vmx_action (*apic_write)(void *owner, uint16_t offset);
+    void (*apic_eoi)(void *owner, uint8_t vector);
+    void (*tpr_below_threshold)(void *owner);
+};
+
+/* ---- Contexts -------------------------------------------------------------------------------- */
+
+/* What the guest may have. CPUID must tell the same story. */
+struct vmx_policy {
+    uint64_t cr4_allowed;  /* CR4 bits the guest may set; not VMXE, SMXE, PKE, CET, LA57 */
+    uint64_t efer_allowed; /* EFER bits the guest may set, LMA aside */
+    uint8_t physical_bits; /* its MAXPHYADDR */
+    bool rdtscp;           /* and IA32_TSC_AUX */
+    bool invpcid;
+    bool xsaves;
+};
+
+enum { VMX_EXIT_REASONS = 96 };
+
+struct vmx_context {
+    void *owner;
+    const struct vmx_client *client;
+    const struct vmx_caps *caps;
+    struct guest_regs *regs;
+    struct ept *ept;
+    struct vmx_policy policy;
+
+    bool leave; /* set it to make vmx_run() return after the exit at hand; that clears it */
+
+    uint64_t exits[VMX_EXIT_REASONS]; /* by basic exit reason, see vmx_exit_name() */
+
+    /* The rest is vmx/'s own. */
+    struct vmx_cpu *cpu; /* where it is loaded, or NULL */
+    void *vmcs;
+    uint8_t *msr_bitmap;
+    uint64_t vmcs_physical;
+    uint64_t host_rsp; /* as the VMCS holds it */
+    uint64_t launched;
+    uint64_t ept_generation;          /* ept->generation when this processor last forgot it */
+    uint64_t deadline;                /* TSC */
+    uint64_t reset_pending;           /* enum vmx_reset + 1 that the first vmx_load() owes, or 0 */
+    uint32_t pin, primary, secondary; /* as the VMCS holds them */
+    uint32_t event;                   /* interruption information to enter with, or 0 */
+    uint32_t event_error;
+    uint32_t event_length; /* of the instruction, for software interrupts and exceptions */
+    uint16_t vpid;         /* 0: none */
+    bool shutdown;         /* a third fault happened */
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base,
+        tsc_aux; /* unless cpu->live_msrs == this */
+};
+
+/*
+ * Makes *ctx a context in power-up state, current on this processor. Takes pages from core's
+ * allocator; false if there are none. Everything pointed to must outlive it.
+ */
+bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct vmx_policy *policy,
+                      const struct vmx_client *client, void *owner, struct guest_regs *regs,
+                      struct ept *ept);
+
+/* Gives back what init took. Not while loaded. */
+void vmx_context_destroy(struct vmx_context *ctx);
+
+/*
+ * Resets the private state. INIT leaves alone the MSRs, CR0.CD and CR0.NW. SDM Vol 3A, "Processor
+ * State After Reset".
+ */
+enum vmx_reset { VMX_POWER_UP, VMX_INIT };
+void vmx_context_reset(struct vmx_context *ctx, enum vmx_reset kind);
+
+/* Makes ctx current on this processor; cheap if it is. It is not loaded on another one. */
+void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx);
+
+/* Moves all state of ctx from this processor, its own, to memory. No effect if not loaded. */
+void vmx_unload(struct vmx_context *ctx);
+
+/* Uses another tree from the next entry on. */
+void vmx_set_ept(struct vmx_context *ctx, struct ept *ept);
+
+/*
+ * Ends the current instruction as the processor would: RIP moves on by length bytes (to rip),
+ * blocking by STI and MOV SS ends, with RFLAGS.TF set a single-step trap becomes pending.
+ */
+void vmx_advance(struct vmx_context *ctx, unsigned length);
+void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
+
+enum vmx_outcome {
+    VMX_RESUME,       /* ctx->leave was set; there is nothing to tell */
+    VMX_PREEMPTED,    /* deadline reached, or a host interrupt came and was dispatched */
+    VMX_WINDOW,       /* a wanted window is open */
+    VMX_HALTED,       /* HLT is complete: run again when an event comes */
+    VMX_PAUSED,       /* a guest that spins offers its time */
+    VMX_TRIPLE_FAULT, /* the virtual processor is in shutdown */
+    VMX_STOPPED,      /* by the client */
+    VMX_ERROR,        /* cannot go on; the log says why, with a dump. End the VM */
+};
+
+/*
+ * Runs the guest until there is something for core to do. A host interrupt that is pending on entry
+ * ends it as VMX_PREEMPTED: who first posts work and then interrupts this processor is heard.
+ * Changes of ctx->ept, made before the call or before such an interrupt, are in force.
+ */
+enum vmx_outcome vmx_run(struct vmx_context *ctx);
+
+/* Writes all guest state to the log, for people. */
+void vmx_dump(struct vmx_context *ctx);
+
+/* The basic exit reason's name, NULL for a number without one. */
+const char *vmx_exit_name(unsigned reason);
+
+#endif
