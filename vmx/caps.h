@@ -10,32 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    MSR_FEATURE_CONTROL = 0x3a,
-    MSR_VMX_BASIC = 0x480,
-    MSR_VMX_PINBASED_CTLS = 0x481,
-    MSR_VMX_PROCBASED_CTLS = 0x482,
-    MSR_VMX_EXIT_CTLS = 0x483,
-    MSR_VMX_ENTRY_CTLS = 0x484,
-    MSR_VMX_MISC = 0x485,
-    MSR_VMX_CR0_FIXED0 = 0x486,
-    MSR_VMX_CR0_FIXED1 = 0x487,
-    MSR_VMX_CR4_FIXED0 = 0x488,
-    MSR_VMX_CR4_FIXED1 = 0x489,
-    MSR_VMX_PROCBASED_CTLS2 = 0x48b,
-    MSR_VMX_EPT_VPID_CAP = 0x48c,
-    MSR_VMX_TRUE_PINBASED_CTLS = 0x48d,
-    MSR_VMX_TRUE_PROCBASED_CTLS = 0x48e,
-    MSR_VMX_TRUE_EXIT_CTLS = 0x48f,
-    MSR_VMX_TRUE_ENTRY_CTLS = 0x490,
-    MSR_VMX_PROCBASED_CTLS3 = 0x492,
-};
-
-enum {
-    FEATURE_CONTROL_LOCK = 1 << 0,
-    FEATURE_CONTROL_VMX_OUTSIDE_SMX = 1 << 2,
-};
-
 /* The words a feature can be a bit of. */
 enum vmx_word {
     VMX_PIN,
@@ -149,9 +123,13 @@ bool vmx_feature_required(enum vmx_feature feature);
 /* The feature's bit in its word, 0 if the processor lacks it. */
 uint64_t vmx_feature_bit(const struct vmx_caps *caps, enum vmx_feature feature);
 
-/*
- * The value for a control word: the wanted bits and what the processor insists on. Every wanted
- * bit must be allowed: take it from vmx_feature_bit().
+/* 4-byte VMCS or VMXON region revision identifier. */
+uint32_t vmx_revision(const struct vmx_caps *caps);
+
+/* Host TSC ticks per tick of the preemption timer, as a shift. */
+unsigned vmx_preemption_timer_shift(const struct vmx_caps *caps);
+
+/* The value for a control word: the wanted bits that may be set, and what the processor insists on.
  */
 uint64_t vmx_control_value(const struct vmx_caps *caps, enum vmx_word word, uint64_t wanted);
 

@@ -217,30 +217,11 @@ void vmx_intercept_msr(struct vmx_context *ctx, uint32_t msr, bool reads, bool w
 
 /* ---- Exceptions and interrupts --------------------------------------------------------------- */
 
-enum {
-    VECTOR_DE = 0,
-    VECTOR_DB = 1,
-    VECTOR_NMI = 2,
-    VECTOR_BP = 3,
-    VECTOR_OF = 4,
-    VECTOR_BR = 5,
-    VECTOR_UD = 6,
-    VECTOR_NM = 7,
-    VECTOR_DF = 8,
-    VECTOR_TS = 10,
-    VECTOR_NP = 11,
-    VECTOR_SS = 12,
-    VECTOR_GP = 13,
-    VECTOR_PF = 14,
-    VECTOR_AC = 17,
-    VECTOR_MC = 18,
-};
-
 struct vmx_exception {
-    uint8_t vector;
+    uint8_t vector; /* enum exception_vector */
     bool has_error;
     uint32_t error;
-    uint64_t address; /* for CR2, if vector is VECTOR_PF */
+    uint64_t address; /* for CR2, if vector is EXCEPTION_PF */
 };
 
 /*
