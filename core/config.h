@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 enum {
-    CONFIG_FILE_MAX = 128 * 1024, /* bytes */
     CONFIG_VMS_MAX = 256,
     CONFIG_MODULES_MAX = 16, /* per VM */
     CONFIG_NAME_MAX = 31,
-    CONFIG_PATH_MAX = 256, /* bytes with the final NUL */
+    CONFIG_PATH_MAX = 256,           /* bytes with the final NUL */
+    CONFIG_STRINGS_MAX = 128 * 1024, /* bytes of all strings together */
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -64,7 +64,7 @@ struct config {
     uint32_t vm_count;      /* at least 1 */
     struct config_vm vms[CONFIG_VMS_MAX];
     uint32_t strings_used;
-    char strings[CONFIG_FILE_MAX];
+    char strings[CONFIG_STRINGS_MAX];
 };
 
 /* One line: "FILE:LINE:COLUMN: what is wrong; expected ...". Columns count characters from 1. */
@@ -85,17 +85,16 @@ void config_defaults(struct config *out);
 
 const char *config_text(const struct config *config, config_string s);
 
-/* ---- The table, for the generator of docs/configuration.md --------------------------------- */
+/* ---- The table, also for the generator of docs/configuration.md ---------------------------- */
 
 enum config_kind {
     CONFIG_KIND_WORD,     /* one of words; stored as its index */
-    CONFIG_KIND_YES_NO,   /* stored as 1, 0 */
     CONFIG_KIND_COUNT,    /* min..max */
     CONFIG_KIND_SIZE,     /* bytes, with K, M or G; min..max, a multiple of grain */
-    CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns */
+    CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns, min..max */
     CONFIG_KIND_PATH,
-    CONFIG_KIND_MODULE, /* path, then optionally a blank and the rest of the line; repeatable */
-    CONFIG_KIND_LINE,   /* the rest of the line, verbatim */
+    CONFIG_KIND_MODULE, /* path, then optionally blanks and the rest of the line; repeatable */
+    CONFIG_KIND_LINE,   /* the rest of the line, without blanks at either end */
 };
 
 enum config_section { CONFIG_SECTION_LAPWING, CONFIG_SECTION_VM };
@@ -104,17 +103,21 @@ struct config_key {
     enum config_section section;
     enum config_kind kind;
     const char *name;
-    const char *fallback; /* as it would be written in the file; NULL: none */
-    const char *expected; /* ends the message about a bad value: "a size such as 512M" */
     const char *doc;      /* one sentence */
+    const char *fallback; /* as it would be written in the file; NULL: empty, none */
+    bool required;
+    size_t offset; /* in struct config or struct config_vm */
     const char *const *words;
     uint64_t min, max, grain;
-    size_t max_length; /* bytes, of strings */
-    size_t offset;     /* in struct config or struct config_vm */
-    bool required;
+    size_t max_length; /* bytes of a CONFIG_KIND_LINE, or of what follows a module's path */
 };
+
+enum { CONFIG_KEYS_MAX = 64 };
 
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
+
+/* Writes what a key accepts, "none, bochs or qemu" or "a size from ...", as messages say it. */
+void config_expected(const struct config_key *key, char *buf, size_t size);
 
 #endif

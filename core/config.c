@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration file: lines, sections, and the messages about what is wrong with them. */
+#include "core/config.h"
+
+#include <stdarg.h>
+
+#include "core/config_value.h"
+#include "core/format.h"
+#include "core/string.h"
+
+enum { QUOTE_MAX = 40 }; /* longest piece of the file that a message repeats, in bytes */
+
+#define SECTIONS "[lapwing] or [vm NAME]"
+
+struct parser {
+    const char *file;
+    const char *end;
+    const char *line;     /* start of the current line */
+    const char *line_end; /* without the line's end mark */
+    uint32_t line_number;
+    struct config *config;
+    struct config_error *error;
+
+    bool in_section;
+    enum config_section section;
+    struct config_vm *vm; /* of a VM section */
+    uint32_t section_line;
+    uint32_t lapwing_line;               /* 0: not seen yet */
+    uint32_t key_lines[CONFIG_KEYS_MAX]; /* where this section set a key; 0: not yet */
+    uint32_t vm_lines[CONFIG_VMS_MAX];
+};
+
+/* Columns count characters: the bytes that do not continue a UTF-8 sequence. */
+static uint32_t column_of(const struct parser *p, const char *at)
+{
+    uint32_t column = 1;
+
+    for (const char *c = p->line; c < at; c++)
+        column += ((uint8_t)*c & 0xc0) != 0x80;
+    return column;
+}
+
+static bool vfail_at(struct parser *p, uint32_t line, uint32_t column, const char *fmt,
+                     va_list args)
+{
+    struct config_error *error = p->error;
+    size_t size = sizeof(error->text);
+    size_t used = format_string(error->text, size, "%s:%u:%u: ", p->file, line, column);
+
+    error->line = line;
+    error->column = column;
+    if (used < size)
+        format_string_v(error->text + used, size - used, fmt, args);
+    return false;
+}
+
+/* All fail functions return false, to be handed on. */
+__attribute__((format(printf, 3, 4))) static bool fail(struct parser *p, const char *at,
+                                                       const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vfail_at(p, p->line_number, column_of(p, at), fmt, args);
+    va_end(args);
+    return false;
+}
+
+__attribute__((format(printf, 3, 4))) static bool fail_line(struct parser *p, uint32_t line,
+                                                            const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vfail_at(p, line, 1, fmt, args);
+    va_end(args);
+    return false;
+}
+
+/* The start of a piece of the file, short enough for a message and cut between characters. */
+struct quote {
+    char text[QUOTE_MAX + sizeof("...")];
+};
+
+static struct quote quote(struct config_span span)
+{
+    struct quote q;
+    size_t length = span.length;
+
+    if (length > QUOTE_MAX) {
+        length = QUOTE_MAX;
+        while (length && ((uint8_t)span.text[length] & 0xc0) == 0x80)
+            length--;
+    }
+    memcpy(q.text, span.text, length);
+    memcpy(q.text + length, length < span.length ? "..." : "", length < span.length ? 4 : 1);
+    return q;
+}
+
+static struct config_span trim(const char *from, const char *to)
+{
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+        to--;
+    return (struct config_span){from, (size_t)(to - from)};
+}
+
+static bool span_is(struct config_span span, const char *text)
+{
+    return span.length == strlen(text) && !memcmp(span.text, text, span.length);
+}
+
+/* ---- Characters --------------------------------------------------------------------------- */
+
+/* Length of the UTF-8 sequence at c, 0 if it is none (The Unicode Standard, "Well-Formed UTF-8 Byte
+ * Sequences"). */
+static size_t utf8_length(const char *c, const char *end)
+{
+    uint8_t lead = (uint8_t)c[0];
+    uint8_t low = 0x80, high = 0xbf; /* of the second byte */
+    size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+    if (lead > 0xf4 || (size_t)(end - c) < length)
+        return 0;
+    if (lead == 0xe0)
+        low = 0xa0;
+    else if (lead == 0xed)
+        high = 0x9f;
+    else if (lead == 0xf0)
+        low = 0x90;
+    else if (lead == 0xf4)
+        high = 0x8f;
+    for (size_t i = 1; i < length; i++) {
+        if ((uint8_t)c[i] < low || (uint8_t)c[i] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+    }
+    return length;
+}
+
+static bool check_characters(struct parser *p)
+{
+    for (const char *c = p->line; c < p->line_end;) {
+        uint8_t byte = (uint8_t)*c;
+        size_t length = utf8_length(c, p->line_end);
+
+        if (!length)
+            return fail(p, c, "byte 0x%02x does not belong to UTF-8 text; expected UTF-8", byte);
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+            return fail(p, c, "control character 0x%02x; expected text", byte);
+        c += length;
+    }
+    return true;
+}
+
+/* ---- Sections ----------------------------------------------------------------------------- */
+
+static void set_fallbacks(struct config *config, struct config_vm *vm, enum config_section section)
+{
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (key->section == section && key->fallback)
+            config_set(config, vm, key, (struct config_span){key->fallback, strlen(key->fallback)});
+    }
+}
+
+static void clear(struct config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->strings_used = 1; /* offset 0 is the empty string */
+    set_fallbacks(config, NULL, CONFIG_SECTION_LAPWING);
+}
+
+static struct config_vm *add_vm(struct config *config, struct config_span name)
+{
+    struct config_vm *vm = &config->vms[config->vm_count++];
+
+    memcpy(vm->name, name.text, name.length);
+    set_fallbacks(config, vm, CONFIG_SECTION_VM);
+    return vm;
+}
+
+/* What can only be judged when the section is complete. */
+static bool end_section(struct parser *p)
+{
+    if (!p->in_section)
+        return true;
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        char expected[CONFIG_ERROR_MAX / 2];
+
+        if (key->section != p->section || !key->required || p->key_lines[i])
+            continue;
+        config_expected(key, expected, sizeof(expected));
+        return fail_line(p, p->section_line, "[vm %s] has no '%s'; expected %s = %s", p->vm->name,
+                         key->name, key->name, expected);
+    }
+    return true;
+}
+
+static bool begin_section(struct parser *p, enum config_section section)
+{
+    if (!end_section(p))
+        return false;
+    p->in_section = true;
+    p->section = section;
+    p->section_line = p->line_number;
+    memset(p->key_lines, 0, sizeof(p->key_lines));
+    return true;
+}
+
+static bool begin_lapwing(struct parser *p)
+{
+    if (p->lapwing_line)
+        return fail(p, p->line, "section [lapwing] appears twice, first in line %u; expected one",
+                    p->lapwing_line);
+    p->lapwing_line = p->line_number;
+    return begin_section(p, CONFIG_SECTION_LAPWING);
+}
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+static bool check_name(struct parser *p, struct config_span name)
+{
+    bool good = name.length && name.length <= CONFIG_NAME_MAX;
+
+    for (size_t i = 0; i < name.length; i++)
+        good = good && is_name_character(name.text[i]);
+    if (!good)
+        return fail(p, name.text,
+                    "bad VM name '%s'; expected 1 to %d letters, digits, '-', '_' or '.'",
+                    quote(name).text, CONFIG_NAME_MAX);
+    for (uint32_t i = 0; i < p->config->vm_count; i++)
+        if (span_is(name, p->config->vms[i].name))
+            return fail(p, name.text,
+                        "VM name '%s' appears twice, first in line %u; expected another name",
+                        p->config->vms[i].name, p->vm_lines[i]);
+    return true;
+}
+
+static bool begin_vm(struct parser *p, struct config_span name)
+{
+    if (!begin_section(p, CONFIG_SECTION_VM) || !check_name(p, name))
+        return false;
+    if (p->config->vm_count == CONFIG_VMS_MAX)
+        return fail(p, p->line, "too many VMs; expected at most %d", CONFIG_VMS_MAX);
+    p->vm_lines[p->config->vm_count] = p->line_number;
+    p->vm = add_vm(p->config, name);
+    return true;
+}
+
+/* line starts with '['. */
+static bool parse_section(struct parser *p, struct config_span line)
+{
+    const char *end = line.text + line.length;
+
+    if (end[-1] != ']')
+        return fail(p, end, "section header without ']' at its end; expected " SECTIONS);
+
+    struct config_span inner = trim(line.text + 1, end - 1);
+    if (span_is(inner, "lapwing"))
+        return begin_lapwing(p);
+    if (span_is(inner, "vm"))
+        return fail(p, end - 1, "VM without a name; expected [vm NAME]");
+    if (inner.length > 2 && !memcmp(inner.text, "vm", 2) &&
+        (inner.text[2] == ' ' || inner.text[2] == '\t'))
+        return begin_vm(p, trim(inner.text + 2, inner.text + inner.length));
+    return fail(p, line.text, "unknown section [%s]; expected " SECTIONS, quote(inner).text);
+}
+
+/* ---- Keys --------------------------------------------------------------------------------- */
+
+static const char *section_title(const struct parser *p, char *buf, size_t size)
+{
+    if (p->section == CONFIG_SECTION_LAPWING)
+        return "[lapwing]";
+    format_string(buf, size, "[vm %s]", p->vm->name);
+    return buf;
+}
+
+static bool fail_unknown_key(struct parser *p, struct config_span name)
+{
+    char title[CONFIG_NAME_MAX + 8];
+    char names[CONFIG_ERROR_MAX];
+    size_t used = 0;
+
+    for (size_t i = 0; i < config_key_count && used < sizeof(names); i++)
+        if (config_keys[i].section == p->section)
+            used += format_string(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+                                  config_keys[i].name);
+    return fail(p, name.text, "unknown key '%s' in %s; expected one of %s", quote(name).text,
+                section_title(p, title, sizeof(title)), names);
+}
+
+static bool fail_value(struct parser *p, const struct config_key *key, struct config_span value,
+                       enum config_verdict verdict)
+{
+    char expected[CONFIG_ERROR_MAX / 2];
+
+    config_expected(key, expected, sizeof(expected));
+    switch (verdict) {
+    case CONFIG_VALUE_TOO_LONG:
+        return fail(p, value.text, "the value of '%s' is too long; expected %s", key->name,
+                    expected);
+    case CONFIG_VALUE_TOO_MANY:
+        return fail(p, value.text, "too many of '%s'; expected %s", key->name, expected);
+    case CONFIG_VALUE_NO_STRING_ROOM:
+        return fail(p, value.text, "too much text; expected at most %d bytes in all values",
+                    CONFIG_STRINGS_MAX);
+    default:
+        return fail(p, value.text, "bad value '%s' for '%s'; expected %s", quote(value).text,
+                    key->name, expected);
+    }
+}
+
+static bool parse_key(struct parser *p, struct config_span name, struct config_span value)
+{
+    size_t i = 0;
+    char title[CONFIG_NAME_MAX + 8];
+
+    while (i < config_key_count &&
+           (config_keys[i].section != p->section || !span_is(name, config_keys[i].name)))
+        i++;
+    if (i == config_key_count)
+        return fail_unknown_key(p, name);
+
+    const struct config_key *key = &config_keys[i];
+    if (p->key_lines[i] && key->kind != CONFIG_KIND_MODULE)
+        return fail(p, name.text, "'%s' is set twice in %s, first in line %u; expected it once",
+                    key->name, section_title(p, title, sizeof(title)), p->key_lines[i]);
+    p->key_lines[i] = p->line_number;
+
+    enum config_verdict verdict = config_set(p->config, p->vm, key, value);
+    return verdict == CONFIG_VALUE_GOOD || fail_value(p, key, value, verdict);
+}
+
+/* ---- Lines -------------------------------------------------------------------------------- */
+
+static bool parse_line(struct parser *p)
+{
+    if (!check_characters(p))
+        return false;
+
+    struct config_span line = trim(p->line, p->line_end);
+    if (!line.length || line.text[0] == '#' || line.text[0] == ';')
+        return true;
+    if (line.text[0] == '[')
+        return parse_section(p, line);
+
+    const char *end = line.text + line.length;
+    const char *equals = line.text;
+    while (equals < end && *equals != '=')
+        equals++;
+    if (equals == end)
+        return fail(p, line.text,
+                    "no '=' in '%s'; expected KEY = VALUE, a [section] or a # comment",
+                    quote(line).text);
+    if (!p->in_section)
+        return fail(p, line.text, "key before the first section; expected " SECTIONS);
+    return parse_key(p, trim(line.text, equals), trim(equals + 1, end));
+}
+
+/* Finds the line that starts at p->line, and returns where the next one does. */
+static const char *find_line_end(struct parser *p)
+{
+    const char *c = p->line;
+
+    while (c < p->end && *c != '\n')
+        c++;
+    p->line_end = c > p->line && c[-1] == '\r' ? c - 1 : c;
+    return c < p->end ? c + 1 : p->end;
+}
+
+bool config_parse(const char *file, const char *text, size_t len, struct config *out,
+                  struct config_error *err)
+{
+    static const char byte_order_mark[3] = {'\xef', '\xbb', '\xbf'};
+    struct parser p = {.file = file, .end = text + len, .config = out, .error = err};
+
+    clear(out);
+    p.line = text;
+    if (len >= sizeof(byte_order_mark) && !memcmp(text, byte_order_mark, sizeof(byte_order_mark)))
+        p.line += sizeof(byte_order_mark);
+    while (p.line < p.end) {
+        const char *next = find_line_end(&p);
+        p.line_number++;
+        if (!parse_line(&p))
+            return false;
+        p.line = next;
+    }
+    if (!end_section(&p))
+        return false;
+    if (!out->vm_count)
+        return fail_line(&p, p.line_number ? p.line_number : 1,
+                         "no VM in the file; expected at least one section [vm NAME]");
+    return true;
+}
+
+static config_string add_text(struct config *config, const char *text)
+{
+    size_t length = strlen(text);
+    config_string s = config->strings_used;
+
+    memcpy(config->strings + s, text, length + 1);
+    config->strings_used += (uint32_t)length + 1;
+    return s;
+}
+
+void config_defaults(struct config *out)
+{
+    clear(out);
+    struct config_vm *vm = add_vm(out, (struct config_span){"guest", 5});
+    vm->kernel = add_text(out, "\\EFI\\lapwing\\kernel");
+    vm->initrd = add_text(out, "\\EFI\\lapwing\\initrd");
+    vm->cmdline = add_text(out, "console=ttyS0");
+    vm->initrd_optional = 1;
+}
+
+const char *config_text(const struct config *config, config_string s)
+{
+    return config->strings + s;
+}

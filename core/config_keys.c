@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every key of the configuration file. */
+#include "core/config.h"
+
+#include "core/guest_layout.h"
+
+static const char *const log_words[] = {
+    [CONFIG_LOG_ERROR] = "error",
+    [CONFIG_LOG_WARN] = "warn",
+    [CONFIG_LOG_INFO] = "info",
+    [CONFIG_LOG_DEBUG] = "debug",
+    NULL,
+};
+
+static const char *const emulator_exit_words[] = {
+    [CONFIG_EXIT_NONE] = "none",
+    [CONFIG_EXIT_BOCHS] = "bochs",
+    [CONFIG_EXIT_QEMU] = "qemu",
+    NULL,
+};
+
+static const char *const on_exit_words[] = {
+    [CONFIG_THEN_NEXT] = "next",
+    [CONFIG_THEN_HALT] = "halt",
+    [CONFIG_THEN_RESET] = "reset",
+    [CONFIG_THEN_POWEROFF] = "poweroff",
+    NULL,
+};
+
+static const char *const no_yes_words[] = {"no", "yes", NULL};
+
+#define LAPWING(field) .section = CONFIG_SECTION_LAPWING, .offset = offsetof(struct config, field)
+#define VM(field)      .section = CONFIG_SECTION_VM, .offset = offsetof(struct config_vm, field)
+
+#define MS 1000000ULL
+#define S  (1000 * MS)
+
+const struct config_key config_keys[] = {
+    {
+        LAPWING(log),
+        .name = "log",
+        .kind = CONFIG_KIND_WORD,
+        .words = log_words,
+        .fallback = "info",
+        .doc = "The least important kind of message that is shown.",
+    },
+    {
+        LAPWING(emulator_exit),
+        .name = "emulator_exit",
+        .kind = CONFIG_KIND_WORD,
+        .words = emulator_exit_words,
+        .fallback = "none",
+        .doc = "How to end the emulator that Lapwing runs in, once the last VM is done.",
+    },
+    {
+        VM(memory),
+        .name = "memory",
+        .kind = CONFIG_KIND_SIZE,
+        .min = GUEST_MEMORY_MIN,
+        .max = GUEST_MEMORY_MAX,
+        .grain = GUEST_MEMORY_GRAIN,
+        .fallback = "256M",
+        .doc = "The size of the guest's RAM.",
+    },
+    {
+        VM(vcpus),
+        .name = "vcpus",
+        .kind = CONFIG_KIND_COUNT,
+        .min = 1,
+        .max = 1,
+        .fallback = "1",
+        .doc = "The number of virtual processors.",
+    },
+    {
+        VM(kernel),
+        .name = "kernel",
+        .kind = CONFIG_KIND_PATH,
+        .required = true,
+        .doc = "The file to start: Linux bzImage, Linux vmlinux or a Multiboot 1 kernel.",
+    },
+    {
+        VM(initrd),
+        .name = "initrd",
+        .kind = CONFIG_KIND_PATH,
+        .doc = "The initial RAM disk of a Linux kernel.",
+    },
+    {
+        VM(modules),
+        .name = "module",
+        .kind = CONFIG_KIND_MODULE,
+        .max_length = 511,
+        .doc = "A module of a Multiboot kernel: its path, a blank and an optional string.",
+    },
+    {
+        VM(cmdline),
+        .name = "cmdline",
+        .kind = CONFIG_KIND_LINE,
+        .max_length = 2047,
+        .doc = "The kernel's command line: the rest of the line as it stands.",
+    },
+    {
+        VM(time_limit_ns),
+        .name = "time_limit",
+        .kind = CONFIG_KIND_DURATION,
+        .min = 1 * MS,
+        .max = 7 * 24 * 3600 * S,
+        .doc = "The VM is stopped when its own clock has run for so long.",
+    },
+    {
+        VM(on_exit),
+        .name = "on_exit",
+        .kind = CONFIG_KIND_WORD,
+        .words = on_exit_words,
+        .fallback = "next",
+        .doc = "What follows when the VM has ended: the next VM, or an end of the machine.",
+    },
+    {
+        VM(console),
+        .name = "console",
+        .kind = CONFIG_KIND_WORD,
+        .words = no_yes_words,
+        .fallback = "yes",
+        .doc = "Whether what is typed on the console goes to this VM.",
+    },
+};
+
+const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
+
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_KEYS_MAX, "too many keys");

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Values of the configuration file: from text to what struct config holds, and what is accepted. */
+#include "core/config_value.h"
+
+#include "core/format.h"
+#include "core/string.h"
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+    {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"K", 1ULL << 10}, {"", 1}, {NULL, 0},
+};
+
+static const struct unit duration_units[] = {
+    {"min", 60000000000ULL},
+    {"s", 1000000000ULL},
+    {"ms", 1000000ULL},
+    {NULL, 0},
+};
+
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+
+static bool span_is(struct config_span span, const char *text)
+{
+    return span.length == strlen(text) && !memcmp(span.text, text, span.length);
+}
+
+/* A decimal number and one of the units. */
+static bool parse_number(struct config_span value, const struct unit *units, uint64_t *out)
+{
+    uint64_t number = 0;
+    size_t digits = 0;
+
+    for (; digits < value.length; digits++) {
+        unsigned digit = (unsigned)value.text[digits] - '0';
+        if (digit > 9)
+            break;
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, digit, &number))
+            return false;
+    }
+    if (!digits)
+        return false;
+
+    struct config_span rest = {value.text + digits, value.length - digits};
+    for (; units->name; units++)
+        if (span_is(rest, units->name))
+            return !__builtin_mul_overflow(number, units->factor, out);
+    return false;
+}
+
+static enum config_verdict parse_ranged(const struct config_key *key, struct config_span value,
+                                        const struct unit *units, uint64_t *out)
+{
+    if (!parse_number(value, units, out) || *out < key->min || *out > key->max)
+        return CONFIG_VALUE_BAD;
+    if (key->grain && *out % key->grain)
+        return CONFIG_VALUE_BAD;
+    return CONFIG_VALUE_GOOD;
+}
+
+static enum config_verdict parse_word(const struct config_key *key, struct config_span value,
+                                      uint32_t *out)
+{
+    for (uint32_t i = 0; key->words[i]; i++) {
+        if (span_is(value, key->words[i])) {
+            *out = i;
+            return CONFIG_VALUE_GOOD;
+        }
+    }
+    return CONFIG_VALUE_BAD;
+}
+
+static enum config_verdict add_string(struct config *config, struct config_span value,
+                                      size_t max_length, config_string *out)
+{
+    if (value.length > max_length)
+        return CONFIG_VALUE_TOO_LONG;
+    if (value.length >= CONFIG_STRINGS_MAX - config->strings_used)
+        return CONFIG_VALUE_NO_STRING_ROOM;
+
+    char *to = config->strings + config->strings_used;
+    memcpy(to, value.text, value.length);
+    to[value.length] = '\0';
+    *out = config->strings_used;
+    config->strings_used += (uint32_t)value.length + 1;
+    return CONFIG_VALUE_GOOD;
+}
+
+/* Backslashes, and one in front: that is how the firmware wants to have it. */
+static enum config_verdict parse_path(struct config *config, struct config_span value,
+                                      config_string *out)
+{
+    char path[CONFIG_PATH_MAX];
+    size_t length = 0;
+
+    if (!value.length)
+        return CONFIG_VALUE_BAD;
+    if (value.text[0] != '/' && value.text[0] != '\\')
+        path[length++] = '\\';
+    if (value.length > sizeof(path) - 1 - length)
+        return CONFIG_VALUE_TOO_LONG;
+    for (size_t i = 0; i < value.length; i++)
+        path[length++] = value.text[i] == '/' ? '\\' : value.text[i];
+    if (path[length - 1] == '\\')
+        return CONFIG_VALUE_BAD;
+    return add_string(config, (struct config_span){path, length}, sizeof(path) - 1, out);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static enum config_verdict parse_module(struct config *config, struct config_vm *vm,
+                                        const struct config_key *key, struct config_span value)
+{
+    struct config_module module = {0};
+    size_t path_length = 0;
+
+    if (vm->module_count == CONFIG_MODULES_MAX)
+        return CONFIG_VALUE_TOO_MANY;
+    while (path_length < value.length && !is_blank(value.text[path_length]))
+        path_length++;
+
+    size_t args = path_length;
+    while (args < value.length && is_blank(value.text[args]))
+        args++;
+
+    struct config_span path = {value.text, path_length};
+    struct config_span rest = {value.text + args, value.length - args};
+    enum config_verdict verdict = parse_path(config, path, &module.path);
+    if (verdict == CONFIG_VALUE_GOOD && rest.length)
+        verdict = add_string(config, rest, key->max_length, &module.args);
+    if (verdict == CONFIG_VALUE_GOOD)
+        vm->modules[vm->module_count++] = module;
+    return verdict;
+}
+
+static enum config_verdict parse_count(const struct config_key *key, struct config_span value,
+                                       uint32_t *out)
+{
+    uint64_t count;
+    enum config_verdict verdict = parse_ranged(key, value, no_units, &count);
+
+    if (verdict == CONFIG_VALUE_GOOD)
+        *out = (uint32_t)count;
+    return verdict;
+}
+
+enum config_verdict config_set(struct config *config, struct config_vm *vm,
+                               const struct config_key *key, struct config_span value)
+{
+    char *base = key->section == CONFIG_SECTION_VM ? (char *)vm : (char *)config;
+    void *field = base + key->offset;
+
+    switch (key->kind) {
+    case CONFIG_KIND_WORD:
+        return parse_word(key, value, field);
+    case CONFIG_KIND_COUNT:
+        return parse_count(key, value, field);
+    case CONFIG_KIND_SIZE:
+        return parse_ranged(key, value, size_units, field);
+    case CONFIG_KIND_DURATION:
+        return parse_ranged(key, value, duration_units, field);
+    case CONFIG_KIND_PATH:
+        return parse_path(config, value, field);
+    case CONFIG_KIND_MODULE:
+        return parse_module(config, vm, key, value);
+    case CONFIG_KIND_LINE:
+        return add_string(config, value, key->max_length, field);
+    }
+    return CONFIG_VALUE_BAD;
+}
+
+/* "a, b or c" */
+static void expected_words(const struct config_key *key, char *buf, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; key->words[i] && used < size; i++) {
+        const char *joint = !i ? "" : key->words[i + 1] ? ", " : " or ";
+        used += format_string(buf + used, size - used, "%s%s", joint, key->words[i]);
+    }
+}
+
+/* A number in the largest unit that divides it. */
+static void with_unit(uint64_t number, const struct unit *units, char *buf, size_t size)
+{
+    while (units[1].name && number % units->factor)
+        units++;
+    format_string(buf, size, "%llu%s", (unsigned long long)(number / units->factor), units->name);
+}
+
+static void expected_range(const struct config_key *key, const char *what, const struct unit *units,
+                           const char *example, char *buf, size_t size)
+{
+    char min[32], max[32], grain[48] = "", step[32];
+
+    with_unit(key->min, units, min, sizeof(min));
+    with_unit(key->max, units, max, sizeof(max));
+    if (key->grain) {
+        with_unit(key->grain, units, step, sizeof(step));
+        format_string(grain, sizeof(grain), " in steps of %s", step);
+    }
+    if (key->min == key->max)
+        format_string(buf, size, "%s, the only %s supported so far", min, what);
+    else
+        format_string(buf, size, "a %s from %s to %s%s%s", what, min, max, grain, example);
+}
+
+void config_expected(const struct config_key *key, char *buf, size_t size)
+{
+    switch (key->kind) {
+    case CONFIG_KIND_WORD:
+        expected_words(key, buf, size);
+        return;
+    case CONFIG_KIND_COUNT:
+        expected_range(key, "number", no_units, "", buf, size);
+        return;
+    case CONFIG_KIND_SIZE:
+        expected_range(key, "size", size_units, ", such as 512M", buf, size);
+        return;
+    case CONFIG_KIND_DURATION:
+        expected_range(key, "time", duration_units, ", such as 500ms or 10s", buf, size);
+        return;
+    case CONFIG_KIND_PATH:
+        format_string(buf, size, "the path of a file, at most %d bytes", CONFIG_PATH_MAX - 2);
+        return;
+    case CONFIG_KIND_MODULE:
+        format_string(buf, size,
+                      "the path of a file, at most %d bytes, and optionally a string, at most %zu "
+                      "bytes; at most %d modules in a VM",
+                      CONFIG_PATH_MAX - 2, key->max_length, CONFIG_MODULES_MAX);
+        return;
+    case CONFIG_KIND_LINE:
+        format_string(buf, size, "text, at most %zu bytes", key->max_length);
+        return;
+    }
+}
