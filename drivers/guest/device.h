@@ -38,4 +38,20 @@ struct device_host {
     void (*stop)(void *ctx, enum device_stop reason, uint32_t code);
 };
 
+enum {
+    DEVICE_NS_PER_S = 1000000000,
+};
+
+/* Whole ticks of a clock of hz (at most 1 GHz) that fit into ns nanoseconds. */
+static inline uint64_t device_ns_to_ticks(uint64_t ns, uint32_t hz)
+{
+    return ns / DEVICE_NS_PER_S * hz + ns % DEVICE_NS_PER_S * hz / DEVICE_NS_PER_S;
+}
+
+/* The first nanosecond at which a clock of hz has made that many ticks. */
+static inline uint64_t device_ticks_to_ns(uint64_t ticks, uint32_t hz)
+{
+    return ticks / hz * DEVICE_NS_PER_S + (ticks % hz * DEVICE_NS_PER_S + hz - 1) / hz;
+}
+
 #endif

@@ -18,7 +18,10 @@ struct rtc {
     uint8_t index; /* as written to the index port; bit 7 masks NMI */
     uint8_t cmos[RTC_CMOS_SIZE];
 
-    int64_t epoch_ns;    /* calendar time in ns since 1970 = guest time + epoch_ns, while it runs */
+    /* While the clock runs, calendar time in seconds since 1970 is
+     * epoch_s + (guest time + phase_ns) / 1 s, rounded down. */
+    int64_t epoch_s;
+    uint32_t phase_ns;   /* 0..999999999 */
     uint8_t weekday_add; /* what the guest added to the computed day of the week, 0..6 */
     uint64_t done_ns;    /* flags are up to date to this guest time */
 };

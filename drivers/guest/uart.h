@@ -20,6 +20,7 @@ struct uart {
     uint16_t divisor;
     bool overrun;
     bool thre_pending; /* transmitter-empty interrupt not yet acknowledged */
+    bool line;         /* level last given to set_irq */
     uint8_t modem_delta;
 
     uint8_t fifo[UART_FIFO_SIZE];
