@@ -23,7 +23,7 @@ HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=
   -fno-stack-protector -fcf-protection=none -fno-strict-aliasing -fno-common
 
 HV_C := $(wildcard core/*.c core/hyperv/*.c vmx/*.c apic/*.c drivers/host/*.c drivers/guest/*.c)
-HV_ASM := $(wildcard core/*.asm vmx/*.asm)
+HV_ASM := $(wildcard core/*.asm vmx/*.asm drivers/host/*.asm)
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o)
 
 $(O)/hv/%.o: %.c Makefile
@@ -32,10 +32,19 @@ $(O)/hv/%.o: %.c Makefile
 
 $(O)/hv/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -I ./ -MD $@.d -MP -o $@ $<
+	$(NASM) -f elf64 -g -F dwarf -I ./ -I $(O)/gen/ -MD $@.d -MP -o $@ $<
+
+# The framebuffer console's font, from Debian's package psf-unifont.
+FONT ?= /usr/share/consolefonts/Unifont-APL8x16.psf.gz
+
+$(O)/gen/font.psf: $(FONT)
+	@mkdir -p $(@D)
+	gzip -dc $< > $@
+
+$(O)/hv/drivers/host/font.asm.o: $(O)/gen/font.psf
 
 $(O)/lapwing.elf: $(HV_OBJ) linker.ld
-	$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none --no-warn-rwx-segments \
+	$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none -z noexecstack --no-warn-rwx-segments \
 	  --fatal-warnings -T linker.ld -o $@ $(HV_OBJ)
 
 # ---- Host tests ---------------------------------------------------------------------------------

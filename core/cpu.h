@@ -45,7 +45,6 @@ struct cpu {
     struct cpu *self; /* at offset 0 of GS: this_cpu() */
     uint32_t index;   /* 0 .. cpu_count() - 1; the BSP is 0 */
     uint32_t apic_id; /* 32-bit host APIC ID */
-    uint8_t online;   /* has reached core; set with release order */
 
     struct vcpu *vcpu;   /* the one whose run loop this CPU is in, or NULL; core's */
     struct vmx_cpu *vmx; /* vmx/'s data of this CPU */
@@ -82,6 +81,9 @@ struct cpu *cpu_create(uint32_t apic_id);
 
 /* Loads GDT, TSS, IDT, GS base, control registers, PAT and EFER of the CPU it runs on. */
 void cpu_init(struct cpu *cpu);
+
+/* Whether all of [address, address + size) lies on a stack this CPU may be running on. */
+bool cpu_on_stack(vaddr_t address, uint64_t size);
 
 /* Makes a CPU that has run cpu_init() visible to cpu_get(). */
 void cpu_set_online(struct cpu *cpu);

@@ -9,6 +9,7 @@
 #include "core/types.h"
 
 struct cpu;
+struct handover;
 
 enum interrupt_vector {
     VECTOR_PIC_FIRST = 0x20, /* the masked legacy PICs can still raise spurious ones */
@@ -42,11 +43,13 @@ void interrupt_send(const struct cpu *cpu, uint8_t vector);
 /* NMI to every CPU that runs but this one. */
 void interrupt_send_nmi_others(void);
 
-/* Masks the PICs, finds the I/O APICs (`rsdp` 0: the usual one), sets up this CPU. Once, on the
- * BSP. */
-void interrupt_init(paddr_t rsdp);
+/*
+ * Masks the PICs, finds and masks the I/O APICs, chooses the local APIC's mode, and sets up this
+ * CPU. Once, on the BSP, after time_init().
+ */
+void interrupt_init(const struct handover *handover);
 
-/* The local APIC of the CPU it runs on. */
+/* Enables the local APIC of the CPU it runs on, if it is not the BSP. */
 void interrupt_init_cpu(void);
 
 /*

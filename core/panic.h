@@ -3,20 +3,18 @@
 #ifndef LAPWING_CORE_PANIC_H
 #define LAPWING_CORE_PANIC_H
 
+#include "core/config.h"
 #include "core/types.h"
 
 struct trap_frame;
 
-/* How to end the emulator, if the machine is one. */
-enum machine_exit {
-    MACHINE_EXIT_HALT = 0,
-    MACHINE_EXIT_BOCHS = 1, /* "Shutdown" to port 0x8900 */
-    MACHINE_EXIT_QEMU = 2,  /* isa-debug-exit at 0xf4: status 33 when ok, 35 when not */
-};
+/* Says how to end the emulator, if the machine is one. */
+void machine_set_exit(enum config_emulator_exit how);
 
-void machine_set_exit(enum machine_exit exit);
-
-/* Stops all other CPUs and ends the emulator, else halts for good with a message. */
+/*
+ * Stops all other CPUs and ends the emulator, else halts for good with a message. QEMU's exit
+ * status is 33 when `ok`, else 35; Bochs has only one, so the log says which.
+ */
 _Noreturn void machine_end(bool ok);
 
 /* For the exception dispatch: panic with the registers of the fault. */

@@ -43,4 +43,7 @@ uint64_t ns_to_tsc(uint64_t ns);
 void timer_arm(uint64_t tsc_deadline);
 void timer_disarm(void);
 
+/* Finds out how the timer counts. Called by interrupt_init(). */
+void timer_init(void);
+
 #endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The wake-up timer of each CPU: its local APIC timer. */
+#include "core/assert.h"
+#include "core/bits.h"
+#include "core/interrupt.h"
+#include "core/time.h"
+#include "core/x86.h"
+#include "drivers/host/local_apic.h"
+
+enum { CALIBRATION_NS = 10000000 };
+
+static uint64_t bus_hz; /* what the timer counts where it has no TSC-deadline mode */
+
+static uint64_t measure_bus_hz(void)
+{
+    uint64_t start = rdtsc();
+    uint64_t duration = ns_to_tsc(CALIBRATION_NS);
+    host_apic_timer_count(VECTOR_TIMER, UINT32_MAX);
+    while (rdtsc() - start < duration)
+        pause();
+    uint32_t counted = UINT32_MAX - host_apic_timer_remaining();
+    uint64_t passed = rdtsc() - start;
+    host_apic_timer_count(VECTOR_TIMER, 0);
+    return muldiv(counted, time_tsc_hz(), passed);
+}
+
+void timer_init(void)
+{
+    if (host_apic_has_tsc_deadline())
+        return;
+    bus_hz = measure_bus_hz();
+    ASSERT(bus_hz != 0);
+}
+
+void timer_arm(uint64_t tsc_deadline)
+{
+    if (host_apic_has_tsc_deadline()) {
+        host_apic_timer_deadline(VECTOR_TIMER, max(tsc_deadline, (uint64_t)1));
+        return;
+    }
+    uint64_t now = rdtsc();
+    uint64_t count = tsc_deadline > now ? muldiv(tsc_deadline - now, bus_hz, time_tsc_hz()) : 0;
+    /* One more, as the division rounds down and 0 would stop the timer. */
+    host_apic_timer_count(VECTOR_TIMER, (uint32_t)min(count, (uint64_t)UINT32_MAX - 1) + 1);
+}
+
+void timer_disarm(void)
+{
+    if (host_apic_has_tsc_deadline())
+        host_apic_timer_deadline(VECTOR_TIMER, 0);
+    else
+        host_apic_timer_count(VECTOR_TIMER, 0);
+}

@@ -1,0 +1,7 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; The console font: a PSF file (version 1, 8x16) that the Makefile takes from a package.
+global font
+
+section .rodata
+font:
+    incbin "font.psf"
