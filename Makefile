@@ -69,6 +69,8 @@ host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
 
 include tests/guest/guest.mk
 
+include boot/boot.mk
+
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean
 all: ## build BOOTX64.EFI

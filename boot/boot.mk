@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# BOOTX64.EFI: the UEFI application, with the hypervisor inside.
+
+EFI_INCLUDE = /usr/include/efi
+EFI_LIB = /usr/lib
+
+# The x86-64 code of the firmware's interfaces is called with the Microsoft convention.
+BOOT_CFLAGS = $(COMMON) -isystem $(EFI_INCLUDE) -isystem $(EFI_INCLUDE)/x86_64 \
+  -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+  -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+  -fno-strict-aliasing -fno-common
+
+# Beside boot/ itself, what the checks before ExitBootServices share with the hypervisor.
+BOOT_C := $(wildcard boot/*.c core/config*.c core/image*.c) core/format.c core/guest_layout.c core/guest_memory.c \
+  core/string.c vmx/caps.c
+BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o
+
+$(O)/efi/%.o: %.c Makefile boot/boot.mk
+	@mkdir -p $(@D)
+	$(CC) $(BOOT_CFLAGS) -c -o $@ $<
+
+# The symbol table stays, for stack traces; debug sections would only cost time to read.
+$(O)/efi/lapwing.elf: $(O)/lapwing.elf
+	@mkdir -p $(@D)
+	$(OBJCOPY) --strip-debug $< $@
+
+$(O)/efi/trampoline.bin: boot/trampoline.asm boot/boot.mk
+	@mkdir -p $(@D)
+	$(NASM) -f bin -o $@ $<
+
+$(O)/efi/boot/payload.o: boot/payload.asm $(O)/efi/lapwing.elf $(O)/efi/trampoline.bin boot/boot.mk
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -DHYPERVISOR_ELF='"$(O)/efi/lapwing.elf"' \
+	  -DTRAMPOLINE_CODE='"$(O)/efi/trampoline.bin"' -o $@ $<
+
+# gnu-efi's start-up code calls efi_main or _entry, depending on its version.
+$(O)/efi/bootx64.so: $(BOOT_OBJ) boot/boot.mk
+	$(LD) -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --build-id=none \
+	  --no-warn-rwx-segments --defsym=_entry=efi_main -T $(EFI_LIB)/elf_x86_64_efi.lds \
+	  -o $@ $(EFI_LIB)/crt0-efi-x86_64.o $(BOOT_OBJ) -L$(EFI_LIB) -lgnuefi
+
+# The PE header's time stamp comes from SOURCE_DATE_EPOCH.
+$(O)/BOOTX64.EFI: $(O)/efi/bootx64.so
+	SOURCE_DATE_EPOCH=0 $(OBJCOPY) --target=efi-app-x86_64 -j .text -j .sdata -j .data -j .rodata \
+	  -j .dynamic -j .dynsym -j '.rel*' -j .reloc $< $@

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration and the files it names. */
+#include "boot/guests.h"
+
+#include <stdbool.h>
+
+#include "boot/console.h"
+#include "boot/files.h"
+#include "core/image.h"
+#include "core/string.h"
+
+/* What the hypervisor takes beside the guest's memory. EPT with 4 KiB pages alone is 1/512. */
+#define OVERHEAD_BASE           (16ull << 20)
+#define OVERHEAD_PER_CPU        (256ull << 10)
+#define OVERHEAD_GUEST_FRACTION 256
+
+EFI_STATUS guests_read_config(struct handover *handover)
+{
+    static struct config_error error;
+    struct loaded_file file;
+    EFI_STATUS status = file_load(CONFIG_FILE, &file);
+
+    if (status == EFI_NOT_FOUND) {
+        print("lapwing: no %s, so the defaults hold\n", CONFIG_FILE);
+        config_defaults(&handover->config);
+        return EFI_SUCCESS;
+    }
+    if (EFI_ERROR(status))
+        return status;
+    if (!config_parse(CONFIG_FILE, (const char *)file.base, file.size, &handover->config, &error))
+        return refuse(EFI_INVALID_PARAMETER, "%s", error.text);
+    return EFI_SUCCESS;
+}
+
+static const struct handover_file *find_file(const struct handover *handover, const char *path)
+{
+    for (uint32_t i = 0; i < handover->n_files; i++) {
+        if (strcmp(handover->files[i].path, path) == 0)
+            return &handover->files[i];
+    }
+    return NULL;
+}
+
+/* EFI_NOT_FOUND is left to the caller. */
+static EFI_STATUS load_once(struct handover *handover, config_string name)
+{
+    const char *path = config_text(&handover->config, name);
+    struct handover_file *entry = &handover->files[handover->n_files];
+    struct loaded_file file;
+    EFI_STATUS status;
+
+    if (*path == '\0' || find_file(handover, path) != NULL)
+        return EFI_SUCCESS;
+    if (handover->n_files == HANDOVER_MAX_FILES)
+        return refuse(EFI_UNSUPPORTED, "the configuration names more than %d files",
+                      HANDOVER_MAX_FILES);
+    status = file_load(path, &file);
+    if (EFI_ERROR(status))
+        return status;
+    memcpy(entry->path, path, strlen(path) + 1);
+    entry->base = file.base;
+    entry->size = file.size;
+    handover->n_files++;
+    return EFI_SUCCESS;
+}
+
+static EFI_STATUS load_required(struct handover *handover, const struct config_vm *vm,
+                                const char *what, config_string name)
+{
+    EFI_STATUS status = load_once(handover, name);
+
+    if (status == EFI_NOT_FOUND)
+        return refuse(status, "VM '%s': %s '%s' not found", vm->name, what,
+                      config_text(&handover->config, name));
+    return status;
+}
+
+static EFI_STATUS load_initrd(struct handover *handover, struct config_vm *vm)
+{
+    EFI_STATUS status;
+
+    if (!vm->initrd_optional)
+        return load_required(handover, vm, "initrd", vm->initrd);
+    status = load_once(handover, vm->initrd);
+    if (status != EFI_NOT_FOUND)
+        return status;
+    vm->initrd = 0;
+    return EFI_SUCCESS;
+}
+
+static EFI_STATUS load_vm_files(struct handover *handover, struct config_vm *vm)
+{
+    EFI_STATUS status = load_required(handover, vm, "kernel", vm->kernel);
+
+    if (EFI_ERROR(status))
+        return status;
+    status = load_initrd(handover, vm);
+    for (uint32_t i = 0; i < vm->module_count && !EFI_ERROR(status); i++)
+        status = load_required(handover, vm, "module", vm->modules[i].path);
+    return status;
+}
+
+EFI_STATUS guests_load_files(struct handover *handover)
+{
+    EFI_STATUS status = EFI_SUCCESS;
+
+    for (uint32_t i = 0; i < handover->config.vm_count && !EFI_ERROR(status); i++)
+        status = load_vm_files(handover, &handover->config.vms[i]);
+    return status;
+}
+
+static struct image_file image_file(const struct handover *handover, config_string path,
+                                    config_string args)
+{
+    const struct handover_file *file = find_file(handover, config_text(&handover->config, path));
+
+    if (file == NULL)
+        return (struct image_file){0};
+    return (struct image_file){
+        .name = file->path,
+        .args = config_text(&handover->config, args),
+        .data = (const uint8_t *)file->base,
+        .size = file->size,
+    };
+}
+
+static EFI_STATUS check_image(const struct handover *handover, const struct config_vm *vm)
+{
+    static struct image_error error;
+    struct image_boot boot = {
+        .kernel = image_file(handover, vm->kernel, vm->cmdline),
+        .initrd = image_file(handover, vm->initrd, 0),
+        .module_count = vm->module_count,
+        .memory = vm->memory,
+    };
+    struct image_info info;
+
+    for (uint32_t i = 0; i < vm->module_count; i++)
+        boot.modules[i] = image_file(handover, vm->modules[i].path, vm->modules[i].args);
+    if (!image_check(&boot, &info, &error))
+        return refuse(EFI_LOAD_ERROR, "VM '%s': %s", vm->name, error.text);
+    return EFI_SUCCESS;
+}
+
+EFI_STATUS guests_check_images(const struct handover *handover)
+{
+    EFI_STATUS status = EFI_SUCCESS;
+
+    for (uint32_t i = 0; i < handover->config.vm_count && !EFI_ERROR(status); i++)
+        status = check_image(handover, &handover->config.vms[i]);
+    return status;
+}
+
+static uint64_t to_mib(uint64_t bytes)
+{
+    return (bytes + (1 << 20) - 1) >> 20;
+}
+
+EFI_STATUS guests_check_memory(const struct handover *handover, uint64_t free)
+{
+    for (uint32_t i = 0; i < handover->config.vm_count; i++) {
+        const struct config_vm *vm = &handover->config.vms[i];
+        uint64_t overhead = OVERHEAD_BASE + handover->n_cpus * OVERHEAD_PER_CPU +
+                            vm->memory / OVERHEAD_GUEST_FRACTION;
+
+        if (free < overhead || free - overhead < vm->memory)
+            return refuse(EFI_OUT_OF_RESOURCES,
+                          "VM '%s': %lu MiB of memory and %lu MiB for Lapwing itself are needed, "
+                          "but only %lu MiB are free",
+                          vm->name, to_mib(vm->memory), to_mib(overhead), free >> 20);
+    }
+    return EFI_SUCCESS;
+}
