@@ -6,6 +6,7 @@
 
 /* ACPI specification, "Multiple APIC Description Table (MADT)". */
 enum {
+    MADT_STRUCTURES = 44, /* behind header, local APIC address and flags */
     STRUCTURE_HEADER = 2, /* type, length */
     TYPE_LOCAL_APIC = 0,
     TYPE_LOCAL_X2APIC = 9,
@@ -89,17 +90,17 @@ static void add_structure(struct cpu_list *list, const uint8_t *s, uint32_t leng
                      read32(s + LOCAL_X2APIC_FLAGS) & FLAG_ENABLED);
 }
 
-void cpu_list_add_madt(struct cpu_list *list, const void *structures, uint64_t size)
+void cpu_list_add_madt(struct cpu_list *list, const void *madt, uint32_t size)
 {
-    const uint8_t *s = structures;
+    const uint8_t *table = madt;
+    uint32_t at = MADT_STRUCTURES;
 
-    while (size >= STRUCTURE_HEADER) {
-        uint32_t length = s[1];
+    while (at + STRUCTURE_HEADER <= size) {
+        uint32_t length = table[at + 1];
 
-        if (length < STRUCTURE_HEADER || length > size)
+        if (length < STRUCTURE_HEADER || length > size - at)
             return;
-        add_structure(list, s, length);
-        s += length;
-        size -= length;
+        add_structure(list, table + at, length);
+        at += length;
     }
 }

@@ -25,8 +25,7 @@ void cpu_list_start(struct cpu_list *list, uint32_t bsp);
 /* Enters a processor, unless it is there already. */
 void cpu_list_add(struct cpu_list *list, uint32_t apic_id, bool enabled);
 
-/* Enters all processors of a MADT: size bytes from the first structure, i.e. behind the table's
- * fixed part. Stops at a structure that is not well-formed. */
-void cpu_list_add_madt(struct cpu_list *list, const void *structures, uint64_t size);
+/* Enters all processors of a MADT of size bytes. Stops at a structure that is not well-formed. */
+void cpu_list_add_madt(struct cpu_list *list, const void *madt, uint32_t size);
 
 #endif

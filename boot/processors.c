@@ -2,11 +2,11 @@
 /* The enabled processors, from the firmware's MP services and the ACPI MADT. */
 #include "boot/processors.h"
 
-#include "boot/acpi.h"
 #include "boot/console.h"
 #include "boot/cpu_list.h"
 #include "boot/efi.h"
 #include "core/x86.h"
+#include "drivers/host/acpi.h"
 
 /* UEFI Platform Initialization specification, "EFI_MP_SERVICES_PROTOCOL"; gnu-efi has none. */
 #define MP_SERVICES_GUID                                                                           \
@@ -66,13 +66,20 @@ static void add_from_mp_services(struct cpu_list *list)
     }
 }
 
+/* UEFI maps memory at its physical addresses. */
+static const void *firmware_memory(paddr_t address, uint64_t size)
+{
+    (void)size;
+    return (const void *)address;
+}
+
 static void add_from_acpi(struct cpu_list *list, uint64_t rsdp)
 {
-    uint64_t size = 0;
-    const void *structures = acpi_madt_structures(rsdp, &size);
+    uint32_t length = 0;
+    const uint8_t *madt = acpi_find_table(rsdp, "APIC", firmware_memory, &length);
 
-    if (structures != NULL)
-        cpu_list_add_madt(list, structures, size);
+    if (madt != NULL)
+        cpu_list_add_madt(list, madt, length);
 }
 
 void processors_find(struct handover *handover)

@@ -98,8 +98,8 @@ static const uint8_t *find_in_root(paddr_t root_address, const char *root_signat
     return NULL;
 }
 
-static const uint8_t *find_table(paddr_t rsdp_address, const char *signature, acpi_map map,
-                                 uint32_t *length)
+const uint8_t *acpi_find_table(paddr_t rsdp_address, const char *signature, acpi_map map,
+                               uint32_t *length)
 {
     const uint8_t *rsdp = map(rsdp_address, RSDP_SIZE_V1);
     if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_SIZE_V1))
@@ -159,7 +159,7 @@ static void set_defaults(struct acpi_interrupts *interrupts)
 bool acpi_read_interrupts(paddr_t rsdp, acpi_map map, struct acpi_interrupts *interrupts)
 {
     uint32_t length;
-    const uint8_t *madt = rsdp ? find_table(rsdp, "APIC", map, &length) : NULL;
+    const uint8_t *madt = rsdp ? acpi_find_table(rsdp, "APIC", map, &length) : NULL;
     set_defaults(interrupts);
     if (madt)
         read_madt(madt, length, interrupts);

@@ -27,6 +27,9 @@ struct acpi_interrupts {
 /* `size` bytes of physical memory to read, or NULL where nothing is mapped. */
 typedef const void *(*acpi_map)(paddr_t address, uint64_t size);
 
+/* The first sound table of that name, and its length; NULL when there is none. rsdp is not 0. */
+const uint8_t *acpi_find_table(paddr_t rsdp, const char *signature, acpi_map map, uint32_t *length);
+
 /*
  * Fills *interrupts from the MADT: tables are checked (signature, length, checksum), entries
  * beyond the arrays left out. False, with the wiring of a PC without ACPI (one I/O APIC at
