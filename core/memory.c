@@ -13,6 +13,12 @@
 #define LOW_MEMORY_END                                                                             \
     0x100000ull /* real-mode vectors, EBDA, the trampoline: not ours to hand out */
 
+#ifdef HOST_TEST
+#define PHYSICAL_SIZE BIT(47) /* the process's own address space stands for physical memory */
+#else
+#define PHYSICAL_SIZE DIRECT_MAP_SIZE
+#endif
+
 struct free_range {
     struct free_range *next;
     uint64_t size;
@@ -173,7 +179,7 @@ paddr_t virt_to_phys(const volatile void *address)
     if (value - IMAGE_BASE < image.size)
         return value - IMAGE_BASE + image.base;
     uintptr_t direct_map = (uintptr_t)phys_to_virt(0);
-    if (value - direct_map < DIRECT_MAP_SIZE)
+    if (value - direct_map < PHYSICAL_SIZE)
         return value - direct_map;
     panic("no physical address is known for %p", (const void *)value);
 }

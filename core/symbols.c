@@ -2,6 +2,7 @@
 /* Searches .symtab of an ELF64 file, whose every offset is checked before it is used. */
 #include "core/symbols.h"
 
+#include "core/bits.h"
 #include "core/string.h"
 
 /* System V ABI, "Object Files": the parts of the formats that are read here. */
@@ -57,6 +58,8 @@ static void take_table(const char *file, uint64_t size, const struct elf_section
 {
     if (!fits(symbols->offset, symbols->size, size) || !fits(names->offset, names->size, size))
         return;
+    if (!is_aligned(symbols->offset, _Alignof(struct elf_symbol)))
+        return;
     if (names->size == 0 || file[names->offset + names->size - 1] != '\0')
         return;
     table.symbols = (const struct elf_symbol *)(file + symbols->offset);
@@ -68,10 +71,14 @@ static void take_table(const char *file, uint64_t size, const struct elf_section
 void symbols_init(const void *elf, uint64_t size)
 {
     const struct elf_header *header = elf;
+    table.n = 0;
+    if (!is_aligned((uintptr_t)elf, _Alignof(struct elf_header)))
+        return;
     if (size < sizeof(*header) || memcmp(header->ident, "\177ELF\2\1", 6) != 0)
         return;
     uint64_t n = header->n_section_headers;
     if (header->section_header_size != sizeof(struct elf_section) ||
+        !is_aligned(header->section_headers, _Alignof(struct elf_section)) ||
         !fits(header->section_headers, n * sizeof(struct elf_section), size))
         return;
     const struct elf_section *sections =
