@@ -63,6 +63,8 @@ $(O)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
+include tests/host/apic.mk
+
 .PHONY: host-tests
 host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
 	@set -e; for t in $(HOST_TESTS); do $$t; done

@@ -128,8 +128,6 @@ static inline void apic_epoch_leave(struct apic_epoch *epoch, unsigned cpu)
 
 /* ---- Domain ------------------------------------------------------------------------------------
  * Fields are internal to apic/. */
-enum { APIC_MAP_BUFFERS = 3 };
-
 struct apic_group {
     _Alignas(64) struct apic_map *_Atomic map; /* what senders read; replaced with one store */
     struct apic_domain *domain;
@@ -137,9 +135,10 @@ struct apic_group {
     uint32_t count;
     uint32_t capacity;
     struct lapic **members;
-    _Atomic uint64_t wanted; /* counts changes of any member's matching state */
+    struct apic_map *spare;  /* the next map is built here */
+    uint64_t spare_epoch;    /* CPUs that entered in this epoch or before may still read it */
     uint64_t built;          /* `wanted` that the newest map includes */
-    struct apic_map *buffer[APIC_MAP_BUFFERS];
+    _Atomic uint64_t wanted; /* counts changes of any member's identity; not under the lock */
 };
 
 struct apic_domain {

@@ -44,6 +44,7 @@ struct apic_identity {
 
 struct apic_timer {
     uint64_t deadline; /* guest TSC of the next expiry; valid while armed */
+    uint32_t lvt;      /* LVT entry in force */
     bool armed;
     uint8_t mode;   /* LVT bits 18:17 in force */
     uint8_t divide; /* log2 of the divider */
@@ -192,5 +193,9 @@ uint64_t lapic_timer_deadline(const struct lapic *lapic);
 /* Lets the timer run up to guest TSC `now`. True when it put a vector into IRR or logged an
  * error. Periods missed meanwhile give one interrupt. */
 bool lapic_timer_expire(struct lapic *lapic, uint64_t now);
+
+/* The guest TSC of this context was changed by `delta` (software wrote it). A count that is running
+ * keeps its remaining time; a TSC deadline stays where it is. */
+void lapic_timer_tsc_moved(struct lapic *lapic, uint64_t delta);
 
 #endif
