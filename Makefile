@@ -8,6 +8,10 @@ NASM = nasm
 OBJCOPY = objcopy
 CLANG_FORMAT = clang-format
 
+# V=1 prints the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -28,11 +32,13 @@ HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o)
 
 $(O)/hv/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(O)/hv/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -I ./ -I $(O)/gen/ -MD $@.d -MP -o $@ $<
+	$(call say,NASM)
+	$(Q)$(NASM) -f elf64 -g -F dwarf -I ./ -I $(O)/gen/ -MD $@.d -MP -o $@ $<
 
 # The framebuffer console's font, from Debian's package psf-unifont.
 FONT ?= /usr/share/consolefonts/Unifont-APL8x16.psf.gz
@@ -44,7 +50,8 @@ $(O)/gen/font.psf: $(FONT)
 $(O)/hv/drivers/host/font.asm.o: $(O)/gen/font.psf
 
 $(O)/lapwing.elf: $(HV_OBJ) linker.ld
-	$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none -z noexecstack --no-warn-rwx-segments \
+	$(call say,LD)
+	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none -z noexecstack --no-warn-rwx-segments \
 	  --fatal-warnings -T linker.ld -o $@ $(HV_OBJ)
 
 # ---- Host tests ---------------------------------------------------------------------------------
@@ -57,11 +64,13 @@ HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/test_*
 links = $(shell sed -n 's/.*links: *\([^*]*\).*/\1/p' tests/host/$(1).c)
 linked_objects = $(patsubst %.c,$(O)/host/%.o,$(call links,$(1)))
 $(HOST_TESTS): $(O)/host/%: $(O)/host/tests/host/%.o $$(call linked_objects,$$*)
-	$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka $(HOST_LIBS_$*)
+	$(call say,LD)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka $(HOST_LIBS_$*)
 
 $(O)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
 include tests/host/apic.mk
 

@@ -17,29 +17,35 @@ BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o
 
 $(O)/efi/%.o: %.c Makefile boot/boot.mk
 	@mkdir -p $(@D)
-	$(CC) $(BOOT_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(BOOT_CFLAGS) -c -o $@ $<
 
 # The symbol table stays, for stack traces; debug sections would only cost time to read.
 $(O)/efi/lapwing.elf: $(O)/lapwing.elf
 	@mkdir -p $(@D)
-	$(OBJCOPY) --strip-debug $< $@
+	$(call say,COPY)
+	$(Q)$(OBJCOPY) --strip-debug $< $@
 
 $(O)/efi/trampoline.bin: boot/trampoline.asm boot/boot.mk
 	@mkdir -p $(@D)
-	$(NASM) -f bin -o $@ $<
+	$(call say,NASM)
+	$(Q)$(NASM) -f bin -o $@ $<
 
 $(O)/efi/boot/payload.o: boot/payload.asm $(O)/efi/lapwing.elf $(O)/efi/trampoline.bin boot/boot.mk
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -DHYPERVISOR_ELF='"$(O)/efi/lapwing.elf"' \
+	$(call say,NASM)
+	$(Q)$(NASM) -f elf64 -DHYPERVISOR_ELF='"$(O)/efi/lapwing.elf"' \
 	  -DTRAMPOLINE_CODE='"$(O)/efi/trampoline.bin"' -o $@ $<
 
 # gnu-efi's start-up code calls efi_main or _entry, depending on its version.
 $(O)/efi/bootx64.so: $(BOOT_OBJ) boot/boot.mk
-	$(LD) -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --build-id=none \
+	$(call say,LD)
+	$(Q)$(LD) -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined --build-id=none \
 	  --no-warn-rwx-segments --defsym=_entry=efi_main -T $(EFI_LIB)/elf_x86_64_efi.lds \
 	  -o $@ $(EFI_LIB)/crt0-efi-x86_64.o $(BOOT_OBJ) -L$(EFI_LIB) -lgnuefi
 
 # The PE header's time stamp comes from SOURCE_DATE_EPOCH.
 $(O)/BOOTX64.EFI: $(O)/efi/bootx64.so
-	SOURCE_DATE_EPOCH=0 $(OBJCOPY) --target=efi-app-x86_64 -j .text -j .sdata -j .data -j .rodata \
+	$(call say,COPY)
+	$(Q)SOURCE_DATE_EPOCH=0 $(OBJCOPY) --target=efi-app-x86_64 -j .text -j .sdata -j .data -j .rodata \
 	  -j .dynamic -j .dynsym -j '.rel*' -j .reloc $< $@
