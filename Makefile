@@ -40,12 +40,13 @@ $(O)/hv/%.asm.o: %.asm Makefile
 	$(call say,NASM)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I ./ -I $(O)/gen/ -MD $@.d -MP -o $@ $<
 
-# The framebuffer console's font, from Debian's package psf-unifont.
-FONT ?= /usr/share/consolefonts/Unifont-APL8x16.psf.gz
+# The framebuffer console's font, an 8x16 PSF file: what tools/setup unpacked into its cache.
+XDG_CACHE_HOME ?= $(HOME)/.cache
+FONT ?= $(XDG_CACHE_HOME)/lapwing/console-font/font.psf
 
 $(O)/gen/font.psf: $(FONT)
 	@mkdir -p $(@D)
-	gzip -dc $< > $@
+	cp $< $@
 
 $(O)/hv/drivers/host/font.asm.o: $(O)/gen/font.psf
 

@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; The console font: a PSF file (version 1, 8x16) that the Makefile takes from a package.
+; The console font: a PSF file (version 1, 8x16) that tools/setup takes from a package.
 global font
 
 section .rodata
