@@ -299,6 +299,13 @@ void lapic_eoi(void);
 /* Send a fixed interrupt or, with ICR_NMI, an NMI to the own processor. */
 void self_ipi(uint32_t vector_and_mode);
 
+/* Timer counts per millisecond with divider 1, measured once; leaves the timer stopped. */
+uint32_t lapic_ticks_per_ms(void);
+
+/* Start the timer: LVT vector and mode, and the time with divider 1. */
+void lapic_timer_start(uint32_t lvt, uint32_t microseconds);
+void lapic_timer_stop(void);
+
 uint32_t ioapic_read(unsigned index);
 void ioapic_write(unsigned index, uint32_t value);
 void ioapic_route(unsigned pin, uint32_t low, uint32_t destination);

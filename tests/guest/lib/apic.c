@@ -4,6 +4,7 @@
 
 enum {
     SPURIOUS_VECTOR = 0xff,
+    CALIBRATION_MS = 10,
 };
 
 static uint32_t x2apic_msr(unsigned offset)
@@ -74,6 +75,36 @@ void self_ipi(uint32_t vector_and_mode)
     }
     lapic_write(LAPIC_ICR_HIGH, id);
     lapic_write(LAPIC_ICR, vector_and_mode | ICR_ASSERT);
+}
+
+uint32_t lapic_ticks_per_ms(void)
+{
+    static uint32_t measured;
+    if (!measured) {
+        lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+        lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+        lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+        uint32_t start = lapic_read(LAPIC_TIMER_CURRENT);
+        delay_us(CALIBRATION_MS * 1000);
+        measured = (start - lapic_read(LAPIC_TIMER_CURRENT)) / CALIBRATION_MS;
+        lapic_timer_stop();
+    }
+    return measured;
+}
+
+void lapic_timer_start(uint32_t lvt, uint32_t microseconds)
+{
+    uint32_t ticks_per_ms = lapic_ticks_per_ms();
+    lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    lapic_write(LAPIC_LVT_TIMER, lvt);
+    lapic_write(LAPIC_TIMER_INITIAL,
+                ticks_per_ms / 1000 * microseconds + ticks_per_ms % 1000 * microseconds / 1000);
+}
+
+void lapic_timer_stop(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+    lapic_write(LAPIC_TIMER_INITIAL, 0);
 }
 
 uint32_t ioapic_read(unsigned index)

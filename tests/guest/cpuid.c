@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPUID announces the hypervisor, hides what is not virtualized, and follows the guest's state. */
+#include "tests/guest/guest.h"
+
+enum {
+    LEAF1_ECX_MONITOR = 1 << 3,
+    LEAF1_ECX_VMX = 1 << 5,
+    LEAF1_ECX_SMX = 1 << 6,
+    LEAF1_ECX_X2APIC = 1 << 21,
+    LEAF1_ECX_OSXSAVE = 1 << 27,
+    LEAF1_EDX_APIC = 1 << 9,
+    LEAF7_EBX_SGX = 1 << 2,
+    LEAF7_EBX_PT = 1 << 25,
+    HYPERVISOR_LEAF = 0x40000000,
+    TIMING_LEAF = 0x40000010,
+    XSAVE_LEGACY_AND_HEADER = 512 + 64,
+    XSAVE_AVX = 256,
+};
+
+#define LEAF1_ECX_HYPERVISOR (1u << 31)
+
+static void hypervisor_leaves(void)
+{
+    ok(cpuid(1, 0).ecx & LEAF1_ECX_HYPERVISOR, "the hypervisor bit is set");
+    struct cpuid leaf = cpuid(HYPERVISOR_LEAF, 0);
+    in_range(leaf.eax, TIMING_LEAF, HYPERVISOR_LEAF + 0xff, "the hypervisor leaves reach timing");
+    char signature[13] = "";
+    memcpy(signature, &leaf.ebx, 4);
+    memcpy(signature + 4, &leaf.ecx, 4);
+    memcpy(signature + 8, &leaf.edx, 4);
+    ok(!memcmp(signature, "Lapwing", 7), "the hypervisor's signature is \"%s\"", signature);
+}
+
+static void frequency(void)
+{
+    uint32_t khz = cpuid(TIMING_LEAF, 0).eax;
+    in_range(khz, tsc_per_ms() - tsc_per_ms() / 100, tsc_per_ms() + tsc_per_ms() / 100,
+             "the timing leaf gives the TSC's frequency in kHz");
+    struct cpuid leaf = cpuid(0x15, 0);
+    if (!ok(leaf.eax && leaf.ebx && leaf.ecx, "leaf 0x15 gives ratio and crystal"))
+        return;
+    uint64_t hz = (uint64_t)leaf.ecx * leaf.ebx / leaf.eax;
+    in_range(hz / 1000, khz - khz / 1000, khz + khz / 1000, "leaf 0x15 agrees with it");
+}
+
+static void hidden(void)
+{
+    struct cpuid leaf1 = cpuid(1, 0);
+    is_u64(leaf1.ecx & LEAF1_ECX_VMX, 0, "VMX is hidden");
+    is_u64(leaf1.ecx & LEAF1_ECX_SMX, 0, "SMX is hidden");
+    is_u64(leaf1.ecx & LEAF1_ECX_MONITOR, 0, "MONITOR is hidden");
+    is_u64(cpuid(7, 0).ebx & LEAF7_EBX_SGX, 0, "SGX is hidden");
+    is_u64(cpuid(7, 0).ebx & LEAF7_EBX_PT, 0, "processor trace is hidden");
+    is_u64(cpuid(0xa, 0).eax & 0xff, 0, "performance monitoring is hidden");
+}
+
+static void apic_identity(void)
+{
+    struct cpuid leaf1 = cpuid(1, 0);
+    ok(leaf1.edx & LEAF1_EDX_APIC, "there is a local APIC");
+    ok(leaf1.ecx & LEAF1_ECX_X2APIC, "it has an x2APIC mode");
+    is_u64(leaf1.ebx >> 24, lapic_read(LAPIC_ID) >> 24, "the initial APIC ID is the APIC's");
+    is_u64(cpuid(0xb, 0).edx, leaf1.ebx >> 24, "leaf 0xB gives the same ID");
+    is_u64(leaf1.ebx >> 16 & 0xff, 1, "there is one logical processor");
+}
+
+static void osxsave_follows_cr4(void)
+{
+    unsigned long cr4 = read_cr4();
+    write_cr4(cr4 & ~(unsigned long)CR4_OSXSAVE);
+    is_u64(cpuid(1, 0).ecx & LEAF1_ECX_OSXSAVE, 0, "OSXSAVE is clear with CR4.OSXSAVE clear");
+    write_cr4(cr4 | CR4_OSXSAVE);
+    ok(cpuid(1, 0).ecx & LEAF1_ECX_OSXSAVE, "OSXSAVE is set with CR4.OSXSAVE set");
+}
+
+static void xsave_size_follows_xcr0(void)
+{
+    uint64_t xcr0 = xgetbv(0);
+    asm volatile("xsetbv" : : "a"(3), "d"(0), "c"(0));
+    is_u64(cpuid(0xd, 0).ebx, XSAVE_LEGACY_AND_HEADER, "XSAVE area with x87 and SSE enabled");
+    asm volatile("xsetbv" : : "a"(7), "d"(0), "c"(0));
+    is_u64(cpuid(0xd, 0).ebx, XSAVE_LEGACY_AND_HEADER + XSAVE_AVX, "XSAVE area with AVX as well");
+    asm volatile("xsetbv" : : "a"((uint32_t)xcr0), "d"(0), "c"(0));
+    in_range(cpuid(0xd, 0).ebx, XSAVE_LEGACY_AND_HEADER, cpuid(0xd, 0).ecx,
+             "the enabled area is at most the largest");
+}
+
+static void registers_are_32_bit(void)
+{
+    uint64_t a = ~0ull << 32, b = ~0ull, c = ~0ull << 32, d = ~0ull;
+    asm volatile("cpuid" : "+a"(a), "+b"(b), "+c"(c), "+d"(d));
+    is_u64((a | b | c | d) >> 32, 0, "CPUID clears the upper halves");
+}
+
+void test_main(void)
+{
+    hypervisor_leaves();
+    frequency();
+    hidden();
+    apic_identity();
+    osxsave_follows_cr4();
+    xsave_size_follows_xcr0();
+    registers_are_32_bit();
+}
