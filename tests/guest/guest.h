@@ -49,6 +49,9 @@ extern uint32_t boot_info;
 
 /* ---- Console and TAP (lib/console.c) ---- */
 
+/* Part of the start-up: a UART sends only five bits of a byte after reset. */
+void console_start(void);
+
 void console_putc(char c);
 void printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -6,6 +6,8 @@
 
 enum {
     COM1 = 0x3f8,
+    UART_LCR = COM1 + 3,
+    LCR_8N1 = 3,
     UART_LSR = COM1 + 5,
     LSR_THR_EMPTY = 1 << 5,
 };
@@ -13,6 +15,11 @@ enum {
 static unsigned planned;
 static unsigned results;
 static unsigned failures;
+
+void console_start(void)
+{
+    outb(UART_LCR, LCR_8N1);
+}
 
 void console_putc(char c)
 {

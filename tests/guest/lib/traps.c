@@ -161,6 +161,7 @@ void guest_start(void)
     }
     lidt(idt, sizeof(idt) - 1);
     mask_legacy_pic();
+    console_start();
     test_main();
     finish();
 }
