@@ -95,7 +95,7 @@ void processors_find(struct handover *handover)
         handover->cpus[i].is_bsp = list.cpus[i] == list.bsp;
     }
     handover->n_cpus = list.n_cpus;
-    print("lapwing: %u processors\n", list.n_cpus);
+    print("lapwing: processors: %u\n", list.n_cpus);
     if (list.left_out != 0)
         print("lapwing: %u more processors are left out\n", list.left_out);
 }
