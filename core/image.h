@@ -15,7 +15,7 @@
 #include "core/guest_memory.h"
 #include "core/guest_start.h"
 
-enum { IMAGE_MODULES_MAX = 16, IMAGE_ERROR_MAX = 320, IMAGE_CMDLINE_MAX = 2047 };
+enum { IMAGE_MODULES_MAX = 16, IMAGE_ERROR_MAX = 320 };
 
 /* A file in memory. name appears in messages and, with Multiboot, as first word of the string the
  * guest gets; args, which may be NULL, is the rest of that string. No file: data is NULL. */

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration file: values, defaults, every message.
+ * links: core/config.c core/config_keys.c core/config_value.c core/format.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/config.h"
+
+static struct config config;
+
+/* Parses a copy on the heap without a final NUL, so that the sanitizer sees a read past its end. */
+static bool parse_bytes(const char *text, size_t len, struct config_error *error)
+{
+    char *copy = malloc(len ? len : 1);
+
+    memcpy(copy, text, len);
+    memset(error, 0, sizeof(*error));
+    bool good = config_parse("lapwing.conf", copy, len, &config, error);
+    free(copy);
+    return good;
+}
+
+static void accepts(const char *text)
+{
+    struct config_error error;
+
+    if (!parse_bytes(text, strlen(text), &error))
+        fail_msg("%s", error.text);
+}
+
+static void refuses_bytes(const char *text, size_t len, const char *message)
+{
+    struct config_error error;
+    char position[64];
+
+    assert_false(parse_bytes(text, len, &error));
+    assert_string_equal(error.text, message);
+    snprintf(position, sizeof(position), "lapwing.conf:%u:%u: ", error.line, error.column);
+    assert_memory_equal(error.text, position, strlen(position));
+}
+
+static void refuses(const char *text, const char *message)
+{
+    refuses_bytes(text, strlen(text), message);
+}
+
+/* A file with a good VM whose section goes on with `line`, which is line 3. */
+static void refuses_in_vm(const char *line, const char *message)
+{
+    char text[4096], whole[CONFIG_ERROR_MAX];
+
+    snprintf(text, sizeof(text), "[vm a]\nkernel = k\n%s\n", line);
+    snprintf(whole, sizeof(whole), "lapwing.conf:3:%s", message);
+    refuses(text, whole);
+}
+
+static const char *text_of(config_string s)
+{
+    return config_text(&config, s);
+}
+
+static void no_file(void **state)
+{
+    (void)state;
+    memset(&config, 0xff, sizeof(config));
+    config_defaults(&config);
+    assert_int_equal(config.log, CONFIG_LOG_INFO);
+    assert_int_equal(config.emulator_exit, CONFIG_EXIT_NONE);
+    assert_int_equal(config.vm_count, 1);
+    const struct config_vm *vm = &config.vms[0];
+    assert_string_equal(vm->name, "guest");
+    assert_int_equal(vm->memory, 256 << 20);
+    assert_int_equal(vm->vcpus, 1);
+    assert_int_equal(vm->on_exit, CONFIG_THEN_NEXT);
+    assert_int_equal(vm->time_limit_ns, 0);
+    assert_int_equal(vm->console, 1);
+    assert_string_equal(text_of(vm->kernel), "\\EFI\\lapwing\\kernel");
+    assert_string_equal(text_of(vm->initrd), "\\EFI\\lapwing\\initrd");
+    assert_true(vm->initrd_optional);
+    assert_string_equal(text_of(vm->cmdline), "console=ttyS0");
+    assert_int_equal(vm->module_count, 0);
+}
+
+static void least_file(void **state)
+{
+    (void)state;
+    memset(&config, 0xff, sizeof(config));
+    accepts("[vm x]\nkernel=k");
+    assert_int_equal(config.vm_count, 1);
+    assert_string_equal(config.vms[0].name, "x");
+    assert_int_equal(config.vms[0].memory, 256 << 20);
+    assert_int_equal(config.vms[0].console, 1);
+    assert_string_equal(text_of(config.vms[0].kernel), "\\k");
+    assert_string_equal(text_of(config.vms[0].initrd), "");
+    assert_string_equal(text_of(config.vms[0].cmdline), "");
+    assert_false(config.vms[0].initrd_optional);
+}
+
+/* All keys, byte-order mark, CRLF, blanks everywhere, both comment signs, no final line end. */
+static void whole_file(void **state)
+{
+    (void)state;
+    accepts("\xef\xbb\xbf# comment\r\n"
+            "  [ lapwing ]  \r\n"
+            "\tlog=debug\r\n"
+            "emulator_exit = bochs\r\n"
+            "\r\n"
+            "; comment\r\n"
+            "[vm  one]\r\n"
+            "memory = 2G\r\n"
+            "vcpus = 1\r\n"
+            "kernel = /EFI/debian/vmlinuz\r\n"
+            "initrd = EFI\\debian/initrd\r\n"
+            "cmdline =   console=ttyS0  quiet # = ;   \r\n"
+            "time_limit = 2min\r\n"
+            "on_exit = poweroff\r\n"
+            "console = no\r\n"
+            "[vm two.2_b-C]\r\n"
+            "kernel = a\r\n"
+            "module = /m/one\r\n"
+            "module = m/two  with  a string\r\n"
+            "time_limit = 1500ms\r\n"
+            "cmdline =\r\n"
+            "memory = 65536K");
+    assert_int_equal(config.log, CONFIG_LOG_DEBUG);
+    assert_int_equal(config.emulator_exit, CONFIG_EXIT_BOCHS);
+    assert_int_equal(config.vm_count, 2);
+
+    const struct config_vm *vm = &config.vms[0];
+    assert_string_equal(vm->name, "one");
+    assert_int_equal(vm->memory, 2ULL << 30);
+    assert_string_equal(text_of(vm->kernel), "\\EFI\\debian\\vmlinuz");
+    assert_string_equal(text_of(vm->initrd), "\\EFI\\debian\\initrd");
+    assert_string_equal(text_of(vm->cmdline), "console=ttyS0  quiet # = ;");
+    assert_int_equal(vm->time_limit_ns, 120000000000);
+    assert_int_equal(vm->on_exit, CONFIG_THEN_POWEROFF);
+    assert_int_equal(vm->console, 0);
+    assert_int_equal(vm->module_count, 0);
+
+    vm = &config.vms[1];
+    assert_string_equal(vm->name, "two.2_b-C");
+    assert_int_equal(vm->module_count, 2);
+    assert_string_equal(text_of(vm->modules[0].path), "\\m\\one");
+    assert_string_equal(text_of(vm->modules[0].args), "");
+    assert_string_equal(text_of(vm->modules[1].path), "\\m\\two");
+    assert_string_equal(text_of(vm->modules[1].args), "with  a string");
+    assert_int_equal(vm->time_limit_ns, 1500000000);
+    assert_string_equal(text_of(vm->cmdline), "");
+    assert_int_equal(vm->memory, 64 << 20);
+}
+
+static void bad_lines(void **state)
+{
+    (void)state;
+    refuses("", "lapwing.conf:1:1: no VM in the file; expected at least one section [vm NAME]");
+    refuses("[lapwing]\nlog = warn\n",
+            "lapwing.conf:2:1: no VM in the file; expected at least one section [vm NAME]");
+    refuses("\nkernel = k\n",
+            "lapwing.conf:2:1: key before the first section; expected [lapwing] or [vm NAME]");
+    refuses("[vm a]\n  kernel k\n", "lapwing.conf:2:3: no '=' in 'kernel k'; expected KEY = VALUE, "
+                                    "a [section] or a # comment");
+}
+
+static void bad_characters(void **state)
+{
+    static const struct {
+        const char *bytes;
+        uint8_t wrong;
+    } not_utf8[] = {
+        {"\x80", 0x80},         {"\xc1\x80", 0xc1},     {"\xc3", 0xc3},
+        {"\xe0\x9f\x80", 0xe0}, {"\xed\xa0\x80", 0xed}, {"\xf0\x8f\x80\x80", 0xf0},
+        {"\xe2\x82z", 0xe2},    {"\xf5\x80\x80", 0xf5}, {"\xf4\x90\x80\x80", 0xf4},
+    };
+
+    (void)state;
+    refuses_bytes("[vm a]\nker\0nel", 14,
+                  "lapwing.conf:2:4: control character 0x00; expected text");
+    refuses("[vm a]\n# a\rb\n", "lapwing.conf:2:4: control character 0x0d; expected text");
+    refuses("# \x7f", "lapwing.conf:1:3: control character 0x7f; expected text");
+    for (size_t i = 0; i < sizeof(not_utf8) / sizeof(not_utf8[0]); i++) {
+        char text[32], message[128];
+        snprintf(text, sizeof(text), "\n# \xc3\xa9%s", not_utf8[i].bytes);
+        snprintf(message, sizeof(message),
+                 "lapwing.conf:2:4: byte 0x%02x does not belong to UTF-8 text; expected UTF-8",
+                 not_utf8[i].wrong);
+        refuses(text, message);
+    }
+    accepts("# \xc2\x80 \xed\x9f\xbf \xe0\xa0\x80 \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf\n[vm a]\n"
+            "kernel = \xe2\x82\xac\n");
+    assert_string_equal(text_of(config.vms[0].kernel), "\\\xe2\x82\xac");
+}
+
+/* Columns count characters, not bytes. */
+static void column_of_character(void **state)
+{
+    (void)state;
+    refuses("[vm \xe2\x82\xac\xe2\x82\xac] x",
+            "lapwing.conf:1:10: section header without ']' at its end; expected [lapwing] or "
+            "[vm NAME]");
+}
+
+static void bad_sections(void **state)
+{
+    (void)state;
+    refuses("[vm a", "lapwing.conf:1:6: section header without ']' at its end; expected [lapwing] "
+                     "or [vm NAME]");
+    refuses("[", "lapwing.conf:1:2: section header without ']' at its end; expected [lapwing] or "
+                 "[vm NAME]");
+    refuses("[]", "lapwing.conf:1:1: unknown section []; expected [lapwing] or [vm NAME]");
+    refuses("[vmx]", "lapwing.conf:1:1: unknown section [vmx]; expected [lapwing] or [vm NAME]");
+    refuses("[vm ]", "lapwing.conf:1:5: VM without a name; expected [vm NAME]");
+    refuses("[vm a b]", "lapwing.conf:1:5: bad VM name 'a b'; expected 1 to 31 letters, digits, "
+                        "'-', '_' or '.'");
+    refuses("[vm 12345678901234567890123456789012]",
+            "lapwing.conf:1:5: bad VM name '12345678901234567890123456789012'; expected 1 to 31 "
+            "letters, digits, '-', '_' or '.'");
+    refuses("[lapwing]\n[lapwing]",
+            "lapwing.conf:2:1: section [lapwing] appears twice, first in line 1; expected one");
+    refuses("[vm a]\nkernel=k\n[vm b]\nkernel=k\n[vm a]",
+            "lapwing.conf:5:5: VM name 'a' appears twice, first in line 1; expected another name");
+    refuses("\n[vm a]\nmemory=1G\n[vm b]\nkernel=k",
+            "lapwing.conf:2:1: [vm a] has no 'kernel'; expected kernel = the path of a file, at "
+            "most 254 bytes");
+    refuses("[vm a]\n", "lapwing.conf:1:1: [vm a] has no 'kernel'; expected kernel = the path of a "
+                        "file, at most 254 bytes");
+}
+
+static void bad_keys(void **state)
+{
+    (void)state;
+    refuses_in_vm("memroy = 1G",
+                  "1: unknown key 'memroy' in [vm a]; expected one of memory, vcpus, kernel, "
+                  "initrd, module, cmdline, time_limit, on_exit, console");
+    refuses_in_vm("log = info",
+                  "1: unknown key 'log' in [vm a]; expected one of memory, vcpus, kernel, initrd, "
+                  "module, cmdline, time_limit, on_exit, console");
+    refuses_in_vm("= x", "1: unknown key '' in [vm a]; expected one of memory, vcpus, kernel, "
+                         "initrd, module, cmdline, time_limit, on_exit, console");
+    refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
+                                     "expected one of log, emulator_exit");
+    refuses_in_vm("  kernel = again",
+                  "3: 'kernel' is set twice in [vm a], first in line 2; expected it once");
+    refuses("[lapwing]\nlog=info\nlog=info",
+            "lapwing.conf:3:1: 'log' is set twice in [lapwing], first in line 2; expected it once");
+    refuses("[lapwing]\nthis_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82\xac\xe2\x82\xac_z=1",
+            "lapwing.conf:2:1: unknown key 'this_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82"
+            "\xac...' in [lapwing]; expected one of log, emulator_exit");
+}
+
+#define BAD_MEMORY(value)                                                                          \
+    refuses_in_vm("memory = " value, "10: bad value '" value "' for 'memory'; expected a size "    \
+                                     "from 4M to 256G in steps of 2M, such as 512M")
+#define BAD_LIMIT(value)                                                                           \
+    refuses_in_vm("time_limit=" value, "12: bad value '" value "' for 'time_limit'; expected a "   \
+                                       "time from 1ms to 10080min, such as 500ms or 10s")
+
+static void bad_values(void **state)
+{
+    (void)state;
+    refuses_in_vm("memory =",
+                  "9: bad value '' for 'memory'; expected a size from 4M to 256G in steps of 2M, "
+                  "such as 512M");
+    BAD_MEMORY("M");
+    BAD_MEMORY("512MB");
+    BAD_MEMORY("512 M");
+    BAD_MEMORY("-1");
+    BAD_MEMORY("0x1000000");
+    BAD_MEMORY("2M");
+    BAD_MEMORY("257G");
+    BAD_MEMORY("5M");
+    BAD_MEMORY("18446744073709551616");
+    BAD_MEMORY("18446744073709551615G");
+    BAD_MEMORY("17179869185G");
+    BAD_LIMIT("10");
+    BAD_LIMIT("0s");
+    BAD_LIMIT("1h");
+    BAD_LIMIT("8000000000000000000s");
+    BAD_LIMIT("604801s");
+    refuses_in_vm("vcpus = 2",
+                  "9: bad value '2' for 'vcpus'; expected 1, the only number supported so far");
+    refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next, halt, "
+                                    "reset or poweroff");
+    refuses_in_vm("console = Yes", "11: bad value 'Yes' for 'console'; expected no or yes");
+    refuses("[lapwing]\nlog = loud",
+            "lapwing.conf:2:7: bad value 'loud' for 'log'; expected error, warn, info or debug");
+    refuses("[lapwing]\nemulator_exit = vmware",
+            "lapwing.conf:2:17: bad value 'vmware' for 'emulator_exit'; expected none, bochs or "
+            "qemu");
+    refuses_in_vm("initrd = ",
+                  "9: bad value '' for 'initrd'; expected the path of a file, at most 254 bytes");
+    refuses_in_vm("initrd = a/",
+                  "10: bad value 'a/' for 'initrd'; expected the path of a file, at most 254 "
+                  "bytes");
+    refuses_in_vm("module = / x",
+                  "10: bad value '/ x' for 'module'; expected the path of a file, at most 254 "
+                  "bytes, and optionally a string, at most 511 bytes; at most 16 modules in a VM");
+}
+
+static void longest_strings(void **state)
+{
+    char line[2600], path[512];
+
+    (void)state;
+    memset(path, 'p', sizeof(path));
+    snprintf(line, sizeof(line), "[vm a]\nkernel=%.254s\ninitrd=/%.254s", path, path);
+    accepts(line);
+    assert_int_equal(strlen(text_of(config.vms[0].kernel)), CONFIG_PATH_MAX - 1);
+    assert_int_equal(strlen(text_of(config.vms[0].initrd)), CONFIG_PATH_MAX - 1);
+    snprintf(line, sizeof(line), "initrd=%.255s", path);
+    refuses_in_vm(line, "8: the value of 'initrd' is too long; expected the path of a file, at "
+                        "most 254 bytes");
+    snprintf(line, sizeof(line), "module=m %.512s", path);
+    refuses_in_vm(line, "8: the value of 'module' is too long; expected the path of a file, at "
+                        "most 254 bytes, and optionally a string, at most 511 bytes; at most 16 "
+                        "modules in a VM");
+    memcpy(line, "cmdline=", 8);
+    memset(line + 8, 'c', 2048);
+    line[8 + 2048] = '\0';
+    refuses_in_vm(line, "9: the value of 'cmdline' is too long; expected text, at most 2047 bytes");
+}
+
+static void too_many_modules(void **state)
+{
+    char text[1024] = "[vm a]\nkernel=k\n";
+
+    (void)state;
+    for (int i = 0; i < CONFIG_MODULES_MAX; i++)
+        strcat(text, "module=m\n");
+    accepts(text);
+    assert_int_equal(config.vms[0].module_count, CONFIG_MODULES_MAX);
+    strcat(text, "module=m\n");
+    refuses(text, "lapwing.conf:19:8: too many of 'module'; expected the path of a file, at most "
+                  "254 bytes, and optionally a string, at most 511 bytes; at most 16 modules in a "
+                  "VM");
+}
+
+static void many_vms(void **state)
+{
+    static char text[(CONFIG_VMS_MAX + 1) * 32];
+    size_t used = 0;
+
+    (void)state;
+    for (int i = 0; i < CONFIG_VMS_MAX; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "[vm %d]\nkernel=%d\n", i, i);
+    accepts(text);
+    assert_int_equal(config.vm_count, CONFIG_VMS_MAX);
+    assert_string_equal(text_of(config.vms[CONFIG_VMS_MAX - 1].kernel), "\\255");
+    snprintf(text + used, sizeof(text) - used, "[vm x]\nkernel=k\n");
+    refuses(text, "lapwing.conf:513:1: too many VMs; expected at most 256");
+}
+
+static void too_much_text(void **state)
+{
+    static char text[CONFIG_VMS_MAX * 2100];
+    static char filler[2001];
+    size_t used = 0;
+
+    (void)state;
+    memset(filler, 'f', sizeof(filler) - 1);
+    for (int i = 0; i < 66; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "[vm %d]\nkernel=k\ncmdline=%s\n", i, filler);
+    refuses(text, "lapwing.conf:198:9: too much text; expected at most 131072 bytes in all values");
+}
+
+/* Whatever a good file is cut to, or gets in place of one of its bytes, the verdict is orderly. */
+static void damaged_files(void **state)
+{
+    static const char good[] = "\xef\xbb\xbf[lapwing]\r\nlog = info\n[vm a]\nkernel = /k\r\n"
+                               "module = m \xe2\x82\xac\ntime_limit = 10s\nmemory=1G\n";
+    static const char bytes[] = {'\0', '\n', '\r', '[', ']', '=', ' ', '9', '\x80', '\xf0'};
+    struct config_error error;
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(good); len++)
+        if (!parse_bytes(good, len, &error))
+            assert_non_null(strstr(error.text, "; expected "));
+    for (size_t at = 0; at < sizeof(good) - 1; at++) {
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            char bad[sizeof(good)];
+            memcpy(bad, good, sizeof(good));
+            bad[at] = bytes[i];
+            if (!parse_bytes(bad, sizeof(good) - 1, &error))
+                assert_non_null(strstr(error.text, "; expected "));
+        }
+    }
+}
+
+/* The table is what messages and documentation are made of. */
+static void table_is_complete(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        char expected[CONFIG_ERROR_MAX / 2] = "";
+
+        config_expected(key, expected, sizeof(expected));
+        assert_int_not_equal(expected[0], '\0');
+        assert_non_null(key->doc);
+        assert_int_equal(key->doc[strlen(key->doc) - 1], '.');
+        for (size_t j = 0; j < i; j++)
+            assert_false(key->section == config_keys[j].section &&
+                         !strcmp(key->name, config_keys[j].name));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_file),           cmocka_unit_test(least_file),
+        cmocka_unit_test(whole_file),        cmocka_unit_test(bad_lines),
+        cmocka_unit_test(bad_characters),    cmocka_unit_test(column_of_character),
+        cmocka_unit_test(bad_sections),      cmocka_unit_test(bad_keys),
+        cmocka_unit_test(bad_values),        cmocka_unit_test(longest_strings),
+        cmocka_unit_test(too_many_modules),  cmocka_unit_test(many_vms),
+        cmocka_unit_test(too_much_text),     cmocka_unit_test(damaged_files),
+        cmocka_unit_test(table_is_complete),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
