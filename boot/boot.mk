@@ -11,8 +11,8 @@ BOOT_CFLAGS = $(COMMON) -isystem $(EFI_INCLUDE) -isystem $(EFI_INCLUDE)/x86_64 \
   -fno-strict-aliasing -fno-common
 
 # Beside boot/ itself, what the checks before ExitBootServices share with the hypervisor.
-BOOT_C := $(wildcard boot/*.c core/config*.c core/image*.c) core/format.c core/guest_layout.c core/guest_memory.c \
-  core/string.c drivers/host/acpi.c vmx/caps.c
+BOOT_C := $(wildcard boot/*.c core/config*.c core/image*.c) core/format.c core/guest_files.c \
+  core/guest_layout.c core/guest_memory.c core/string.c drivers/host/acpi.c vmx/caps.c
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o
 
 $(O)/efi/%.o: %.c Makefile boot/boot.mk

@@ -6,6 +6,7 @@
 
 #include "boot/console.h"
 #include "boot/files.h"
+#include "core/guest_files.h"
 #include "core/image.h"
 #include "core/string.h"
 
@@ -32,15 +33,6 @@ EFI_STATUS guests_read_config(struct handover *handover)
     return EFI_SUCCESS;
 }
 
-static const struct handover_file *find_file(const struct handover *handover, const char *path)
-{
-    for (uint32_t i = 0; i < handover->n_files; i++) {
-        if (strcmp(handover->files[i].path, path) == 0)
-            return &handover->files[i];
-    }
-    return NULL;
-}
-
 /* EFI_NOT_FOUND is left to the caller. */
 static EFI_STATUS load_once(struct handover *handover, config_string name)
 {
@@ -49,7 +41,7 @@ static EFI_STATUS load_once(struct handover *handover, config_string name)
     struct loaded_file file;
     EFI_STATUS status;
 
-    if (*path == '\0' || find_file(handover, path) != NULL)
+    if (*path == '\0' || guest_file_find(handover, path) != NULL)
         return EFI_SUCCESS;
     if (handover->n_files == HANDOVER_MAX_FILES)
         return refuse(EFI_UNSUPPORTED, "the configuration names more than %d files",
@@ -109,34 +101,13 @@ EFI_STATUS guests_load_files(struct handover *handover)
     return status;
 }
 
-static struct image_file image_file(const struct handover *handover, config_string path,
-                                    config_string args)
-{
-    const struct handover_file *file = find_file(handover, config_text(&handover->config, path));
-
-    if (file == NULL)
-        return (struct image_file){0};
-    return (struct image_file){
-        .name = file->path,
-        .args = config_text(&handover->config, args),
-        .data = (const uint8_t *)file->base,
-        .size = file->size,
-    };
-}
-
 static EFI_STATUS check_image(const struct handover *handover, const struct config_vm *vm)
 {
     static struct image_error error;
-    struct image_boot boot = {
-        .kernel = image_file(handover, vm->kernel, vm->cmdline),
-        .initrd = image_file(handover, vm->initrd, 0),
-        .module_count = vm->module_count,
-        .memory = vm->memory,
-    };
+    struct image_boot boot;
     struct image_info info;
 
-    for (uint32_t i = 0; i < vm->module_count; i++)
-        boot.modules[i] = image_file(handover, vm->modules[i].path, vm->modules[i].args);
+    guest_files(handover, vm, 0, &boot); /* UEFI maps memory at its physical addresses */
     if (!image_check(&boot, &info, &error))
         return refuse(EFI_LOAD_ERROR, "VM '%s': %s", vm->name, error.text);
     return EFI_SUCCESS;
