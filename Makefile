@@ -85,7 +85,7 @@ include boot/boot.mk
 
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean
-all: ## build BOOTX64.EFI
+all: $(O)/BOOTX64.EFI ## build BOOTX64.EFI
 
 check-quick: all host-tests
 
