@@ -16,6 +16,8 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+include tools/setup.mk
+
 # Absolute paths and the time of day must not reach the output: a build is reproducible.
 REPRODUCIBLE = -ffile-prefix-map=$(CURDIR)=. -Werror=date-time
 WARN = -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wshadow -Wundef
@@ -82,6 +84,8 @@ host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
 include tests/guest/guest.mk
 
 include boot/boot.mk
+
+include tools/run.mk
 
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes Lapwing's configuration file and names the files that it needs on the partition."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lapwing import disk
+
+FOLDER = "\\EFI\\lapwing\\"
+
+
+@dataclass
+class Vm:
+    """One [vm NAME] section; files are paths on this machine."""
+
+    name: str
+    kernel: Path
+    initrd: Path = None
+    cmdline: str = ""
+    modules: list = field(default_factory=list)  # (path, string)
+    keys: dict = field(default_factory=dict)  # further keys, as written in the file
+
+
+def write(vms, exit_key, files):
+    """The text of the configuration as bytes. What it refers to is added to files, which maps
+    paths on the partition to files here; one file that several VMs use is there once."""
+    def place(path):
+        # The number keeps two files of one name apart.
+        for name, source in files.items():
+            if source == path:
+                return name
+        name = f"{FOLDER}{len(files)}-{path.name}"
+        files[name] = path
+        return name
+
+    lines = ["[lapwing]", f"emulator_exit = {exit_key}"]
+    for vm in vms:
+        lines += ["", f"[vm {vm.name}]", f"kernel = {place(vm.kernel)}"]
+        if vm.initrd:
+            lines.append(f"initrd = {place(vm.initrd)}")
+        lines += [f"module = {place(path)} {text}".rstrip() for path, text in vm.modules]
+        if vm.cmdline:
+            lines.append(f"cmdline = {vm.cmdline}")
+        lines += [f"{key} = {value}" for key, value in vm.keys.items()]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def image_files(vms, exit_key, application):
+    """Everything on the partition for these VMs, ready for disk.make()."""
+    files = {disk.BOOT_FILE: application}
+    files[disk.CONFIG_FILE] = write(vms, exit_key, files)
+    return files

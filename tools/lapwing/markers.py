@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What Lapwing says on the serial line that tools and tests act upon. Kept in this one place."""
+
+import re
+from dataclasses import dataclass, field
+
+FIRST_WORDS = re.compile(rb"^(\[ *\d+\.\d{6}\] |lapwing: |PANIC: )", re.MULTILINE)
+STAMP = r"(?:\[ *\d+\.\d{6}\] \w+ +)?"
+VM_STARTED = re.compile(STAMP + r"lapwing: vm (\S+): started")
+VM_STOPPED = re.compile(STAMP + r"lapwing: vm (\S+): stopped: (.*)")
+ALL_DONE = re.compile(STAMP + r"lapwing: all VMs are done")
+REFUSED = re.compile(STAMP + r"lapwing: refused: (.*)")
+RETURNED = re.compile(STAMP + r"lapwing: returning to the firmware: (.*)")
+PANIC = re.compile(r"PANIC: (.*)")
+ESCAPES = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
+
+POWER_OFF = "power-off"
+
+
+@dataclass
+class Story:
+    """What the lines so far tell. Feed it the serial output as it arrives."""
+
+    started: list = field(default_factory=list)  # names of VMs, in order
+    stopped: dict = field(default_factory=dict)  # name of the VM: reason
+    refused: str = ""
+    returned: str = ""  # the status that the firmware got
+    panic: str = ""
+    done: bool = False
+    _rest: bytes = b""
+
+    def feed(self, data):
+        """Returns the complete lines in data, as text without escape sequences and line ends."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        texts = [ESCAPES.sub("", line.decode(errors="replace")).rstrip("\r") for line in lines]
+        for text in texts:
+            self._line(text)
+        # The emulator ends with the last line, before its line end is out.
+        if ALL_DONE.match(self._rest.decode(errors="replace")):
+            self.done = True
+        return texts
+
+    def _line(self, text):
+        if match := VM_STARTED.match(text):
+            self.started.append(match[1])
+        elif match := VM_STOPPED.match(text):
+            self.stopped[match[1]] = match[2]
+        elif ALL_DONE.match(text):
+            self.done = True
+        elif match := REFUSED.match(text):
+            self.refused = match[1]
+        elif match := RETURNED.match(text):
+            self.returned = match[1]
+        elif match := PANIC.match(text):
+            self.panic = self.panic or match[1]
+
+    def over(self):
+        """Nothing of interest can follow, but for the rest of a panic's report."""
+        return self.done or bool(self.returned) or bool(self.panic)
+
+    def verdict(self):
+        """None when every VM powered off, else what went wrong in one line."""
+        if self.panic:
+            return f"Lapwing panicked: {self.panic}"
+        if self.refused:
+            return f"Lapwing refused to start: {self.refused}"
+        if not self.done:
+            return "the emulator ended before Lapwing was done"
+        bad = [f"vm {name}: {self.stopped.get(name, 'never stopped')}" for name in self.started
+               if self.stopped.get(name) != POWER_OFF]
+        return "; ".join(bad) or None

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The options of tools/run and tools/image that say what is on the disk."""
+
+from pathlib import Path
+
+from lapwing import config, disk, paths
+from lapwing.errors import UsageError
+
+
+def add(parser):
+    parser.add_argument("--efi", type=Path, default=paths.EFI_APPLICATION, help="the application")
+    parser.add_argument("--kernel", type=Path, default=paths.VMLINUX,
+                        help="what the guest starts: vmlinux, bzImage or a Multiboot kernel")
+    parser.add_argument("--initrd", type=Path)
+    parser.add_argument("--cmdline", default="")
+    parser.add_argument("--module", action="append", default=[], metavar="PATH[ STRING]")
+    parser.add_argument("--key", action="append", default=[], metavar="KEY=VALUE",
+                        help="a further line for the guest's section, such as memory=64M")
+    parser.add_argument("--config", type=Path,
+                        help="a configuration to use as it is, instead of all options above")
+    parser.add_argument("--file", action="append", default=[], metavar="\\PATH=FILE",
+                        help="a further file for the EFI system partition")
+
+
+def _pair(text):
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"'{text}': expected NAME=VALUE")
+    return name, value
+
+
+def partition(options, exit_key):
+    """The files of the EFI system partition, ready for disk.make()."""
+    if options.config:
+        files = {disk.BOOT_FILE: options.efi, disk.CONFIG_FILE: options.config}
+    else:
+        modules = [(Path(path), text) for path, _, text in
+                   (module.partition(" ") for module in options.module)]
+        guest = config.Vm("guest", options.kernel, options.initrd, options.cmdline, modules,
+                          dict(map(_pair, options.key)))
+        files = config.image_files([guest], exit_key, options.efi)
+    files.update((name, Path(value)) for name, value in map(_pair, options.file))
+    for path in files.values():
+        if isinstance(path, Path) and not path.is_file():
+            raise UsageError(f"{path}: no such file")
+    return files

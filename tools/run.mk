@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The Linux guest and the emulator that a person sees. Variables for "make run" and "make image":
+#
+#   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
+#   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
+#   CMDLINE    the kernel's command line
+#   CPU_MODEL, CPUS, MEMORY (MiB)  the emulated machine
+
+CMDLINE ?= console=ttyS0
+CPUS ?= 2
+MEMORY ?= 2048
+
+LINUX = $(O)/linux
+LINUX_CACHE = $(XDG_CACHE_HOME)/lapwing
+
+$(LINUX)/vmlinux: $(LINUX_CACHE)/linux/vmlinuz tools/extract-vmlinux
+	@mkdir -p $(@D)
+	$(call say,UNPAK)
+	$(Q)tools/extract-vmlinux $< $@
+
+$(LINUX)/initramfs.cpio: $(LINUX_CACHE)/busybox/busybox tools/guest-init tools/initramfs
+	@mkdir -p $(@D)
+	$(call say,CPIO)
+	$(Q)tools/initramfs $(LINUX_CACHE)/busybox/busybox tools/guest-init $@
+
+KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/linux/vmlinuz,$(KERNEL)),$(LINUX)/vmlinux)
+
+RUN_NEEDS = $(O)/BOOTX64.EFI $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux)
+RUN_OPTIONS = --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio --cmdline '$(CMDLINE)'
+
+.PHONY: run image emulator
+run: $(RUN_NEEDS) ## boot Linux as a guest, with its console on this terminal
+	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
+
+image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick
+	$(call say,IMAGE)
+	$(Q)tools/image $(RUN_OPTIONS) $(O)/lapwing.img
+
+emulator: ## say which emulator this machine uses, and why
+	$(Q)tools/emulator
