@@ -5,6 +5,7 @@ O ?= build
 CC = gcc
 LD = ld
 NASM = nasm
+IASL = iasl
 OBJCOPY = objcopy
 CLANG_FORMAT = clang-format
 
@@ -21,7 +22,7 @@ include tools/setup.mk
 # Absolute paths and the time of day must not reach the output: a build is reproducible.
 REPRODUCIBLE = -ffile-prefix-map=$(CURDIR)=. -Werror=date-time
 WARN = -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wshadow -Wundef
-COMMON = -std=gnu11 -O2 -g $(WARN) $(REPRODUCIBLE) -I. -MMD -MP
+COMMON = -std=gnu11 -O2 -g $(WARN) $(REPRODUCIBLE) -I. -I$(O)/gen -MMD -MP
 
 # ---- The hypervisor proper: a freestanding ELF -------------------------------------------------
 HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
@@ -51,6 +52,17 @@ $(O)/gen/font.psf: $(FONT)
 	cp $< $@
 
 $(O)/hv/drivers/host/font.asm.o: $(O)/gen/font.psf
+
+# The guest's DSDT as the inside of a C array.
+$(O)/gen/dsdt.aml: core/dsdt.asl
+	@mkdir -p $(@D)
+	$(call say,IASL)
+	$(Q)$(IASL) -we -p $(O)/gen/dsdt $< >$(O)/gen/dsdt.log || { cat $(O)/gen/dsdt.log; exit 1; }
+
+$(O)/gen/dsdt.inc: $(O)/gen/dsdt.aml
+	$(Q)od -An -v -tu1 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
+
+$(O)/hv/core/guest_acpi.o $(O)/host/core/guest_acpi.o: $(O)/gen/dsdt.inc
 
 $(O)/lapwing.elf: $(HV_OBJ) linker.ld
 	$(call say,LD)
