@@ -313,11 +313,45 @@ uint32_t ioapic_read(unsigned index);
 void ioapic_write(unsigned index, uint32_t value);
 void ioapic_route(unsigned pin, uint32_t low, uint32_t destination);
 
+/* ---- ACPI tables (lib/acpi.c) ---- */
+
+struct __attribute__((packed)) acpi_table {
+    char signature[4];
+    uint32_t length;
+    uint8_t revision;
+    uint8_t checksum;
+    char oem[6];
+    char oem_table[8];
+    uint32_t oem_revision;
+    uint32_t creator;
+    uint32_t creator_revision;
+    uint8_t body[];
+};
+
+/* The "RSD PTR " structure in the BIOS area, or NULL. */
+const uint8_t *acpi_rsdp(void);
+
+/* A table that the XSDT (or without one the RSDT) lists, or the FADT's DSDT; NULL if there is none.
+ */
+const struct acpi_table *acpi_find(const char *signature);
+
+/* Whether the bytes add up to 0. */
+bool acpi_sum_is_zero(const void *bytes, size_t count);
+
+/* Fields of a table by their offset from its start. */
+uint32_t acpi_u32(const struct acpi_table *table, unsigned offset);
+
+/* SLP_TYPa of \\_S5 in the DSDT. */
+bool acpi_s5_type(unsigned *type);
+
 /* ---- Ends (lib/end.c) ---- */
 
 /* Write to isa-debug-exit; the VM ends with code (value << 1) | 1. */
 _Noreturn void guest_exit(uint8_t value);
+
+/* As ACPI says: the sleep type of \_S5 in the DSDT. */
 _Noreturn void power_off(void);
+
 _Noreturn void reset_machine(void);
 
 /* ---- Memory ---- */

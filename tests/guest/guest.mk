@@ -21,19 +21,23 @@ GUEST_LIB32 := $(patsubst tests/guest/%,$(GUEST_OUT)/32/%.o, \
 
 $(GUEST_OUT)/64/%.c.o: tests/guest/%.c Makefile tests/guest/guest.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 $(GUEST_OUT)/32/%.c.o: tests/guest/%.c Makefile tests/guest/guest.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -m32 -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(GUEST_CFLAGS) -m32 -c -o $@ $<
 
 $(GUEST_OUT)/64/%.asm.o: tests/guest/%.asm Makefile tests/guest/guest.mk
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -I ./ -MD $@.d -MP -o $@ $<
+	$(call say,NASM)
+	$(Q)$(NASM) -f elf64 -I ./ -MD $@.d -MP -o $@ $<
 
 $(GUEST_OUT)/32/%.asm.o: tests/guest/%.asm Makefile tests/guest/guest.mk
 	@mkdir -p $(@D)
-	$(NASM) -f elf32 -I ./ -MD $@.d -MP -o $@ $<
+	$(call say,NASM)
+	$(Q)$(NASM) -f elf32 -I ./ -MD $@.d -MP -o $@ $<
 
 # Objects of one test: its source and its own assembly. $(1) name, $(2) 32 or 64.
 guest_objects = $(patsubst tests/guest/%,$(GUEST_OUT)/$(2)/%.o, \
@@ -44,24 +48,27 @@ GUEST_LD = $(LD) -nostdlib -static -z max-page-size=4096 --build-id=none --no-wa
 
 .SECONDEXPANSION:
 $(GUEST_OUT)/64/%.elf: $(GUEST_LIB64) $$(call guest_objects,$$*,64) tests/guest/guest.ld
-	$(GUEST_LD) -m elf_x86_64 -o $@ $(filter %.o,$^)
+	$(call say,LD)
+	$(Q)$(GUEST_LD) -m elf_x86_64 -o $@ $(filter %.o,$^)
 
 $(GUEST_OUT)/32/%.elf: $(GUEST_LIB32) $$(call guest_objects,$$*,32) tests/guest/guest.ld
-	$(GUEST_LD) -m elf_i386 -o $@ $(filter %.o,$^)
+	$(call say,LD)
+	$(Q)$(GUEST_LD) -m elf_i386 -o $@ $(filter %.o,$^)
 
 GUEST_ELF := $(GUEST_ALL:%=$(O)/guest/%.elf)
 
 $(filter-out $(GUEST_ELF64:%=$(O)/guest/%.elf),$(GUEST64:%=$(O)/guest/%.elf)): \
     $(O)/guest/%.elf: $(GUEST_OUT)/64/%.elf
-	$(OBJCOPY) --strip-debug -O elf32-i386 $< $@
+	$(Q)$(OBJCOPY) --strip-debug -O elf32-i386 $< $@
 
 $(GUEST_ELF64:%=$(O)/guest/%.elf): $(O)/guest/%.elf: $(GUEST_OUT)/64/%.elf
-	$(OBJCOPY) --strip-debug $< $@
+	$(Q)$(OBJCOPY) --strip-debug $< $@
 
 $(GUEST32:%=$(O)/guest/%.elf): $(O)/guest/%.elf: $(GUEST_OUT)/32/%.elf
-	$(OBJCOPY) --strip-debug $< $@
+	$(Q)$(OBJCOPY) --strip-debug $< $@
 
-.PRECIOUS: $(GUEST_OUT)/64/%.o $(GUEST_OUT)/32/%.o $(GUEST_OUT)/64/%.elf $(GUEST_OUT)/32/%.elf
+.PRECIOUS: $(GUEST_OUT)/64/%.c.o $(GUEST_OUT)/64/%.asm.o $(GUEST_OUT)/32/%.c.o \
+  $(GUEST_OUT)/32/%.asm.o $(GUEST_OUT)/64/%.elf $(GUEST_OUT)/32/%.elf
 
 .PHONY: guests
 guests: $(GUEST_ELF) ## build the test guests

@@ -36,6 +36,7 @@ static void send(void)
 void test_main(void)
 {
     set_handler(NMI, on_nmi);
+    lapic_write(LAPIC_SVR, 0xff);
     cli();
     send();
     is_u64(received, 1, "an NMI arrives with IF clear");

@@ -5,7 +5,7 @@
 enum {
     DEBUG_EXIT_PORT = 0xf4,
     PM1A_CNT_PORT = 0x604,
-    SLP_TYP_S5 = 5 << 10,
+    SLP_TYP_SHIFT = 10,
     SLP_EN = 1 << 13,
     RESET_CONTROL_PORT = 0xcf9,
     RESET_HARD = 1 << 1,
@@ -27,7 +27,10 @@ void guest_exit(uint8_t value)
 
 void power_off(void)
 {
-    outw(PM1A_CNT_PORT, SLP_TYP_S5 | SLP_EN);
+    unsigned type;
+    if (!acpi_s5_type(&type))
+        bail_out("no \\_S5 in the DSDT");
+    outw(PM1A_CNT_PORT, (uint16_t)(type << SLP_TYP_SHIFT | SLP_EN));
     still_here("power-off");
 }
 
