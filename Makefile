@@ -75,6 +75,9 @@ HOST_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all -
   -DHOST_TEST
 HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/test_*.c))
 
+# Libraries that one test alone needs.
+HOST_LIBS_test_insn = -lZydis
+
 .SECONDEXPANSION:
 links = $(shell sed -n 's/.*links: *\([^*]*\).*/\1/p' tests/host/$(1).c)
 linked_objects = $(patsubst %.c,$(O)/host/%.o,$(call links,$(1)))
