@@ -110,12 +110,13 @@ _Noreturn void machine_end(bool ok)
     halt();
 }
 
-static void print_address(vaddr_t address)
+/* `back` is 1 for a return address: the call may be the last instruction of its function. */
+static void print_address(vaddr_t address, uint64_t back)
 {
     uint64_t offset = 0;
-    const char *name = symbols_lookup(address, &offset);
+    const char *name = symbols_lookup(address - back, &offset);
     if (name)
-        print("  %016lx  %s+%#lx", address, name, offset);
+        print("  %016lx  %s+%#lx", address, name, offset + back);
     else
         print("  %016lx", address);
 }
@@ -136,7 +137,7 @@ static void print_trace(vaddr_t frame_pointer)
         const uint64_t *frame = (const uint64_t *)frame_pointer;
         if (!is_code(frame[1]))
             break;
-        print_address(frame[1]);
+        print_address(frame[1], 1);
         below = frame_pointer;
         frame_pointer = frame[0];
     }
@@ -228,7 +229,7 @@ _Noreturn void panic_exception(const struct trap_frame *frame)
     print_cpu();
     print_registers(frame);
     print("At:");
-    print_address(frame->rip);
+    print_address(frame->rip, 0);
     print_trace(frame->rbp);
     end_panic();
 }

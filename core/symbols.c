@@ -35,7 +35,8 @@ _Static_assert(sizeof(struct elf_symbol) == 24, "ELF64 symbol layout");
 
 enum {
     SECTION_SYMBOLS = 2,
-    SYMBOL_TYPE = 0xf, /* in info */
+    SECTION_RESERVED = 0xff00, /* from here on indices mean something else, such as a constant */
+    SYMBOL_TYPE = 0xf,         /* in info */
     SYMBOL_OBJECT = 1,
     SYMBOL_SECTION = 3,
     SYMBOL_FILE = 4,
@@ -92,8 +93,8 @@ void symbols_init(const void *elf, uint64_t size)
 static bool is_code_label(const struct elf_symbol *symbol)
 {
     unsigned int type = symbol->info & SYMBOL_TYPE;
-    return symbol->section != 0 && type != SYMBOL_OBJECT && type != SYMBOL_SECTION &&
-           type != SYMBOL_FILE && symbol->name < table.names_size;
+    return symbol->section != 0 && symbol->section < SECTION_RESERVED && type != SYMBOL_OBJECT &&
+           type != SYMBOL_SECTION && type != SYMBOL_FILE && symbol->name < table.names_size;
 }
 
 /* The nearest label at or below the address: assembly has labels without a size. */
