@@ -52,7 +52,8 @@ struct ept {
     const struct ept_memory *memory;
     uint64_t pointer;    /* the EPTP of the VMCSs that use this tree */
     uint64_t generation; /* counts the changes that made cached translations wrong */
-    uint64_t tables;     /* pages in use, root included */
+    uint64_t tables;     /* pages in use, root included, retired ones not */
+    uint64_t *retired;   /* tables taken out of the tree, which a processor may still walk */
     bool has_2m, has_1g;
 };
 
@@ -68,6 +69,12 @@ bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_mem
 
 /* Frees every table. No VMCS may use it any more. */
 void ept_destroy(struct ept *ept);
+
+/*
+ * Frees the tables that changes took out of the tree. Once every processor that may have cached
+ * translations of the tree has forgotten them (vmx_run() does when generation has changed).
+ */
+void ept_reclaim(struct ept *ept);
 
 /*
  * Maps [gpa, gpa + size) to [hpa, hpa + size), replacing what was there, with the largest pages

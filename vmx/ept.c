@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Extended page tables. Source: SDM Vol 3C, "The Extended Page Table Mechanism (EPT)". */
+#include "vmx/ept.h"
+
+#include <stddef.h>
+
+#include "core/assert.h"
+#include "core/bits.h"
+
+enum {
+    ENTRIES = 512,
+    ROOT_LEVEL = 3, /* the root's entries span 512 GiB, those of level 0 a page */
+};
+
+#define ENTRY_RIGHTS  (uint64_t) EPT_RWX
+#define ENTRY_TYPE    MASK(5, 3)
+#define ENTRY_IPAT    BIT(6) /* the guest's PAT has no say: all types are ours */
+#define ENTRY_LARGE   BIT(7)
+#define ENTRY_ADDRESS MASK(51, 12)
+#define ENTRY_LEAF    BIT(52) /* ours; ignored by the processor. Set in leaves, even without rights \
+                               */
+#define ENTRY_TABLE (uint64_t) EPT_RWX
+
+#define EPTP_WRITE_BACK 6
+#define EPTP_LEVELS     (3 << 3) /* number of levels minus 1 */
+
+enum kind { MAP, UNMAP, PROTECT };
+
+struct change {
+    enum kind kind;
+    uint64_t gpa;
+    uint64_t size;
+    uint64_t hpa;  /* MAP: of gpa */
+    uint64_t bits; /* MAP: of the leaf, less address and size; PROTECT: rights */
+};
+
+static uint64_t span_of(unsigned level)
+{
+    return EPT_PAGE_4K << (9 * level);
+}
+
+static unsigned index_of(uint64_t gpa, unsigned level)
+{
+    return (gpa >> (12 + 9 * level)) % ENTRIES;
+}
+
+static bool is_leaf(uint64_t entry)
+{
+    return entry & ENTRY_LEAF;
+}
+
+static bool is_table(uint64_t entry)
+{
+    return entry != 0 && !is_leaf(entry);
+}
+
+static uint64_t *table_of(const struct ept *ept, uint64_t entry)
+{
+    return ept->memory->pointer(ept->memory->arg, entry & ENTRY_ADDRESS);
+}
+
+static bool may_be_leaf(const struct ept *ept, unsigned level)
+{
+    return level == 0 || (level == 1 && ept->has_2m) || (level == 2 && ept->has_1g);
+}
+
+static uint64_t leaf(uint64_t hpa, uint64_t bits, unsigned level)
+{
+    return hpa | bits | ENTRY_IPAT | ENTRY_LEAF | (level > 0 ? ENTRY_LARGE : 0);
+}
+
+static void write_entry(struct ept *ept, uint64_t *slot, uint64_t entry)
+{
+    uint64_t old = *slot;
+    if (old == entry)
+        return;
+    __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+    if (old & ENTRY_RIGHTS)
+        ept->generation++;
+}
+
+static uint64_t *new_table(struct ept *ept)
+{
+    uint64_t *table = ept->memory->alloc(ept->memory->arg);
+    if (table)
+        ept->tables++;
+    return table;
+}
+
+/*
+ * Sets a table aside, with all below it. A processor may have it in its paging-structure caches, so
+ * it stays a table of entries without rights: the list is linked by addresses in their first ones.
+ */
+static void retire(struct ept *ept, uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t entry = table[i];
+        __atomic_store_n(&table[i], 0, __ATOMIC_RELAXED);
+        if (is_table(entry))
+            retire(ept, table_of(ept, entry), level - 1);
+    }
+    if (ept->retired)
+        table[0] = ept->memory->physical(ept->memory->arg, ept->retired);
+    ept->retired = table;
+    ept->tables--;
+}
+
+static void replace(struct ept *ept, uint64_t *slot, uint64_t entry, unsigned level)
+{
+    uint64_t old = *slot;
+    write_entry(ept, slot, entry);
+    if (is_table(old))
+        retire(ept, table_of(ept, old), level - 1);
+}
+
+/* The table below slot; what slot mapped as one page is first mapped by a table of smaller ones. */
+static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
+{
+    uint64_t old = *slot;
+    if (is_table(old))
+        return table_of(ept, old);
+    uint64_t *table = new_table(ept);
+    if (!table)
+        return NULL;
+    if (is_leaf(old)) {
+        uint64_t bits = old & (ENTRY_RIGHTS | ENTRY_TYPE);
+        for (unsigned i = 0; i < ENTRIES; i++) {
+            uint64_t hpa = (old & ENTRY_ADDRESS) + i * span_of(level - 1);
+            table[i] = leaf(hpa, bits, level - 1);
+        }
+    }
+    write_entry(ept, slot, ept->memory->physical(ept->memory->arg, table) | ENTRY_TABLE);
+    return table;
+}
+
+/* Changes one entry for good; false if that must be done entry by entry below it. */
+static bool change_entry(struct ept *ept, uint64_t *slot, unsigned level, const struct change *c)
+{
+    bool whole = c->size == span_of(level);
+    switch (c->kind) {
+    case MAP:
+        if (!whole || !may_be_leaf(ept, level) || !is_aligned(c->hpa, span_of(level)))
+            return false;
+        replace(ept, slot, leaf(c->hpa, c->bits, level), level);
+        return true;
+    case UNMAP:
+        if (*slot == 0)
+            return true;
+        if (!whole)
+            return false;
+        replace(ept, slot, 0, level);
+        return true;
+    case PROTECT:
+        if (*slot == 0)
+            return true;
+        if (!whole || !is_leaf(*slot))
+            return false;
+        write_entry(ept, slot, (*slot & ~ENTRY_RIGHTS) | c->bits);
+        return true;
+    }
+    return true;
+}
+
+static bool change(struct ept *ept, uint64_t *table, unsigned level, const struct change *all)
+{
+    uint64_t span = span_of(level);
+    for (uint64_t done = 0; done < all->size;) {
+        struct change part = *all;
+        part.gpa = all->gpa + done;
+        part.hpa = all->hpa + done;
+        part.size = min(all->size - done, span - (part.gpa & (span - 1)));
+        uint64_t *slot = &table[index_of(part.gpa, level)];
+        if (!change_entry(ept, slot, level, &part)) {
+            uint64_t *below = descend(ept, slot, level);
+            if (!below || !change(ept, below, level - 1, &part))
+                return false;
+        }
+        done += part.size;
+    }
+    return true;
+}
+
+static void assert_range(uint64_t gpa, uint64_t size)
+{
+    ASSERT(size != 0 && is_aligned(gpa | size, EPT_PAGE_4K));
+    ASSERT(gpa < EPT_GPA_LIMIT && size <= EPT_GPA_LIMIT - gpa);
+}
+
+bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_memory *memory)
+{
+    *ept = (struct ept){
+        .memory = memory,
+        .has_2m = vmx_has(caps, VMX_EPT_2M),
+        .has_1g = vmx_has(caps, VMX_EPT_2M) && vmx_has(caps, VMX_EPT_1G),
+    };
+    ept->root = new_table(ept);
+    if (!ept->root)
+        return false;
+    ept->pointer = memory->physical(memory->arg, ept->root) | EPTP_LEVELS | EPTP_WRITE_BACK;
+    return true;
+}
+
+void ept_reclaim(struct ept *ept)
+{
+    while (ept->retired) {
+        uint64_t *table = ept->retired;
+        ept->retired = table[0] ? ept->memory->pointer(ept->memory->arg, table[0]) : NULL;
+        ept->memory->free(ept->memory->arg, table);
+    }
+}
+
+void ept_destroy(struct ept *ept)
+{
+    retire(ept, ept->root, ROOT_LEVEL);
+    ept->root = NULL;
+    ept_reclaim(ept);
+}
+
+bool ept_map(struct ept *ept, uint64_t gpa, uint64_t hpa, uint64_t size, unsigned rights,
+             enum ept_memory_type type)
+{
+    assert_range(gpa, size);
+    ASSERT(is_aligned(hpa, EPT_PAGE_4K) && (hpa & ~ENTRY_ADDRESS) == 0);
+    ASSERT(rights != 0 && (rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
+    struct change c = {
+        .kind = MAP, .gpa = gpa, .size = size, .hpa = hpa, .bits = rights | (uint64_t)type << 3};
+    return change(ept, ept->root, ROOT_LEVEL, &c);
+}
+
+bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size)
+{
+    assert_range(gpa, size);
+    struct change c = {.kind = UNMAP, .gpa = gpa, .size = size};
+    return change(ept, ept->root, ROOT_LEVEL, &c);
+}
+
+bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights)
+{
+    assert_range(gpa, size);
+    ASSERT((rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
+    struct change c = {.kind = PROTECT, .gpa = gpa, .size = size, .bits = rights};
+    return change(ept, ept->root, ROOT_LEVEL, &c);
+}
+
+unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[4])
+{
+    const uint64_t *table = ept->root;
+    unsigned n = 0;
+    for (unsigned level = ROOT_LEVEL;; level--) {
+        uint64_t entry = __atomic_load_n(&table[index_of(gpa, level)], __ATOMIC_RELAXED);
+        entries[n++] = entry;
+        if (!is_table(entry) || level == 0)
+            return n;
+        table = table_of(ept, entry);
+    }
+}
+
+bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping)
+{
+    *mapping = (struct ept_mapping){.size = EPT_PAGE_512G};
+    if (gpa >= EPT_GPA_LIMIT)
+        return false;
+    uint64_t entries[4];
+    unsigned n = ept_walk(ept, gpa, entries);
+    uint64_t entry = entries[n - 1];
+    mapping->size = span_of(ROOT_LEVEL + 1 - n);
+    if (!is_leaf(entry))
+        return false;
+    mapping->hpa = (entry & ENTRY_ADDRESS) + (gpa & (mapping->size - 1));
+    mapping->rights = entry & ENTRY_RIGHTS;
+    mapping->type = field_get(entry, ENTRY_TYPE);
+    return true;
+}
