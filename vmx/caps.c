@@ -104,6 +104,8 @@ static const struct feature features[VMX_FEATURES] = {
     [VMX_INVVPID] = WANT(VMX_EPT_VPID, 32, "INVVPID"),
     [VMX_INVVPID_SINGLE] = WANT(VMX_EPT_VPID, 41, "INVVPID of one VPID"),
     [VMX_INVVPID_ALL] = WANT(VMX_EPT_VPID, 42, "INVVPID of all VPIDs"),
+
+    [VMX_STRING_IO_INFORMATION] = REQUIRE(VMX_BASIC, 54, "instruction information of INS and OUTS"),
 };
 
 static struct vmx_allowed allowed(uint64_t msr)
@@ -114,7 +116,6 @@ static struct vmx_allowed allowed(uint64_t msr)
 void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg)
 {
     *caps = (struct vmx_caps){
-        .basic = read(arg, MSR_IA32_VMX_BASIC),
         .misc = read(arg, MSR_IA32_VMX_MISC),
         .cr0_fixed0 = read(arg, MSR_IA32_VMX_CR0_FIXED0),
         .cr0_fixed1 = read(arg, MSR_IA32_VMX_CR0_FIXED1),
@@ -122,8 +123,9 @@ void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg)
         .cr4_fixed1 = read(arg, MSR_IA32_VMX_CR4_FIXED1),
     };
 
-    bool true_controls = caps->basic & BIT(55);
     struct vmx_allowed *word = caps->word;
+    word[VMX_BASIC].may_be_1 = read(arg, MSR_IA32_VMX_BASIC);
+    bool true_controls = word[VMX_BASIC].may_be_1 & BIT(55);
     word[VMX_PIN] = allowed(
         read(arg, true_controls ? MSR_IA32_VMX_TRUE_PINBASED_CTLS : MSR_IA32_VMX_PINBASED_CTLS));
     word[VMX_PRIMARY] = allowed(
@@ -183,7 +185,7 @@ uint64_t vmx_control_value(const struct vmx_caps *caps, enum vmx_word word, uint
 
 uint32_t vmx_revision(const struct vmx_caps *caps)
 {
-    return caps->basic & MASK(30, 0);
+    return caps->word[VMX_BASIC].may_be_1 & MASK(30, 0);
 }
 
 unsigned vmx_preemption_timer_shift(const struct vmx_caps *caps)

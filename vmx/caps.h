@@ -19,6 +19,7 @@ enum vmx_word {
     VMX_EXIT,
     VMX_ENTRY,
     VMX_EPT_VPID,
+    VMX_BASIC,
     VMX_WORDS,
 };
 
@@ -29,7 +30,6 @@ struct vmx_allowed {
 };
 
 struct vmx_caps {
-    uint64_t basic;
     uint64_t misc;
     uint64_t cr0_fixed0, cr0_fixed1;
     uint64_t cr4_fixed0, cr4_fixed1;
@@ -98,6 +98,7 @@ enum vmx_feature {
     VMX_INVVPID,
     VMX_INVVPID_SINGLE,
     VMX_INVVPID_ALL,
+    VMX_STRING_IO_INFORMATION,
     VMX_FEATURES,
 };
 

@@ -196,7 +196,6 @@ unsigned vmx_cpl(struct vmx_context *ctx);
 
 /* As the instructions do it, with all side effects; false means #GP(0) and nothing changed. */
 bool vmx_write_cr0(struct vmx_context *ctx, uint64_t value);
-bool vmx_write_cr3(struct vmx_context *ctx, uint64_t value);
 bool vmx_write_cr4(struct vmx_context *ctx, uint64_t value);
 bool vmx_write_xcr0(struct vmx_context *ctx, uint64_t value);
 
@@ -359,7 +358,10 @@ struct vmx_policy {
     bool xsaves;
 };
 
-enum { VMX_EXIT_REASONS = 96 };
+enum {
+    VMX_EXIT_REASONS = 96,
+    VMX_PRIVATE_MSRS = 6, /* STAR to TSC_AUX of enum vmx_reg: loaded by software */
+};
 
 struct vmx_context {
     void *owner;
@@ -377,20 +379,19 @@ struct vmx_context {
     struct vmx_cpu *cpu; /* where it is loaded, or NULL */
     void *vmcs;
     uint8_t *msr_bitmap;
-    uint64_t vmcs_physical;
     uint64_t host_rsp; /* as the VMCS holds it */
     uint64_t launched;
-    uint64_t ept_generation;          /* ept->generation when this processor last forgot it */
-    uint64_t deadline;                /* TSC */
-    uint64_t reset_pending;           /* enum vmx_reset + 1 that the first vmx_load() owes, or 0 */
-    uint32_t pin, primary, secondary; /* as the VMCS holds them */
-    uint32_t event;                   /* interruption information to enter with, or 0 */
+    uint64_t ept_generation; /* ept->generation when this processor last forgot it */
+    uint64_t deadline;       /* TSC */
+    unsigned timer_shift;    /* of the preemption timer */
+    uint32_t primary;        /* controls, as the VMCS holds them */
+    uint32_t event;          /* interruption information to enter with, or 0 */
     uint32_t event_error;
-    uint32_t event_length; /* of the instruction, for software interrupts and exceptions */
-    uint16_t vpid;         /* 0: none */
-    bool shutdown;         /* a third fault happened */
-    uint64_t star, lstar, cstar, sfmask, kernel_gs_base,
-        tsc_aux; /* unless cpu->live_msrs == this */
+    uint32_t event_length;           /* of the instruction that made it, if one did */
+    uint16_t vpid;                   /* 0: none */
+    bool shutdown;                   /* a third fault happened */
+    uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
+    uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
 };
 
 /*

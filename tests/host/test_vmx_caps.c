@@ -24,7 +24,7 @@ struct processor {
 static struct processor full(void)
 {
     return (struct processor){
-        .basic = 0x12345678 | BIT(55),
+        .basic = 0x12345678 | BIT(54) | BIT(55),
         .pin = MASK(63, 32),
         .primary = MASK(63, 32),
         .secondary = MASK(63, 32),
