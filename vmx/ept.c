@@ -17,8 +17,9 @@ enum {
 #define ENTRY_IPAT    BIT(6) /* the guest's PAT has no say: all types are ours */
 #define ENTRY_LARGE   BIT(7)
 #define ENTRY_ADDRESS MASK(51, 12)
-#define ENTRY_LEAF    BIT(52) /* ours; ignored by the processor. Set in leaves, even without rights \
-                               */
+#define ENTRY_LEAF                                                                                 \
+    BIT(52) /* ours; ignored by the processor. Set in leaves, even without rights                  \
+             */
 #define ENTRY_TABLE (uint64_t) EPT_RWX
 
 #define EPTP_WRITE_BACK 6

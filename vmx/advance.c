@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ending an instruction that was carried out for the guest. */
+#include "vmx/internal.h"
+
+void vmx_end_instruction(struct vmx_context *ctx)
+{
+    (void)ctx;
+    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
+    if (blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS))
+        vmwrite32(GUEST_INTERRUPTIBILITY,
+                  blocking & ~(uint32_t)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+    uint64_t rflags = vmread(GUEST_RFLAGS);
+    if (!(rflags & (RFLAGS_TF | RFLAGS_RF)))
+        return;
+    vmwrite(GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
+    if (rflags & RFLAGS_TF)
+        vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+void vmx_advance_to(struct vmx_context *ctx, uint64_t rip)
+{
+    vmwrite(GUEST_RIP, rip);
+    vmx_end_instruction(ctx);
+}
+
+void vmx_advance(struct vmx_context *ctx, unsigned length)
+{
+    uint64_t rip = vmread(GUEST_RIP);
+    uint64_t next = rip + length;
+    if ((rip ^ next) >> 32 && !in_64bit_mode())
+        next = (uint32_t)next;
+    vmx_advance_to(ctx, next);
+}
+
+void vmx_skip(struct vmx_context *ctx)
+{
+    vmx_advance(ctx, vmread32(EXIT_INSTRUCTION_LENGTH));
+}
+
+enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
+                         const struct vmx_exception *exception)
+{
+    switch (action) {
+    case VMX_NEXT:
+        vmx_skip(ctx);
+        return VMX_RESUME;
+    case VMX_AGAIN:
+        return VMX_RESUME;
+    case VMX_RAISE_GP:
+        vmx_inject_gp(ctx);
+        return VMX_RESUME;
+    case VMX_RAISE_UD:
+        vmx_inject_ud(ctx);
+        return VMX_RESUME;
+    case VMX_RAISE:
+        ASSERT(exception);
+        vmx_inject_exception(ctx, exception);
+        return VMX_RESUME;
+    case VMX_STOP:
+        return VMX_STOPPED;
+    }
+    panic("client answered %u", action);
+}

@@ -1,0 +1,101 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; VM entry and VM exit: swaps the general registers, all but RSP, which the VMCS holds.
+
+bits 64
+default rel
+
+HOST_RSP equ 0x6c14
+ENTRY_FAIL_INVALID equ 1
+ENTRY_FAIL_VALID equ 2
+
+; struct guest_regs, numbered as instructions encode them (vmx/vmx.h)
+%define GUEST(n) rdi + 8 * n
+RAX_ equ 0
+RCX_ equ 1
+RDX_ equ 2
+RBX_ equ 3
+RBP_ equ 5
+RSI_ equ 6
+RDI_ equ 7
+
+section .text
+
+global vmx_enter
+global vmx_exit_point
+
+; enum enter_result vmx_enter(struct guest_regs *rdi, uint64_t rsi launched, uint64_t *rdx host_rsp)
+vmx_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    push rdi
+    cmp rsp, [rdx]
+    jne .write_host_rsp
+.host_rsp_is_right:
+    test rsi, rsi               ; the moves below keep the flags
+    mov rax, [GUEST(RAX_)]
+    mov rcx, [GUEST(RCX_)]
+    mov rdx, [GUEST(RDX_)]
+    mov rbx, [GUEST(RBX_)]
+    mov rbp, [GUEST(RBP_)]
+    mov rsi, [GUEST(RSI_)]
+    mov r8, [GUEST(8)]
+    mov r9, [GUEST(9)]
+    mov r10, [GUEST(10)]
+    mov r11, [GUEST(11)]
+    mov r12, [GUEST(12)]
+    mov r13, [GUEST(13)]
+    mov r14, [GUEST(14)]
+    mov r15, [GUEST(15)]
+    mov rdi, [GUEST(RDI_)]
+    jz .launch
+    vmresume
+    jmp .failed
+.launch:
+    vmlaunch
+.failed:
+    mov eax, ENTRY_FAIL_VALID
+    mov ecx, ENTRY_FAIL_INVALID
+    cmovc eax, ecx
+    pop rdi
+    jmp restore_host
+
+.write_host_rsp:
+    mov [rdx], rsp
+    mov eax, HOST_RSP
+    vmwrite rax, rsp
+    ja .host_rsp_is_right
+    ud2
+
+; The processor comes here with RSP as vmx_enter left it: at the pointer to the guest's registers.
+vmx_exit_point:
+    push rdi
+    mov rdi, [rsp + 8]
+    mov [GUEST(RAX_)], rax
+    mov [GUEST(RCX_)], rcx
+    mov [GUEST(RDX_)], rdx
+    mov [GUEST(RBX_)], rbx
+    mov [GUEST(RBP_)], rbp
+    mov [GUEST(RSI_)], rsi
+    mov [GUEST(8)], r8
+    mov [GUEST(9)], r9
+    mov [GUEST(10)], r10
+    mov [GUEST(11)], r11
+    mov [GUEST(12)], r12
+    mov [GUEST(13)], r13
+    mov [GUEST(14)], r14
+    mov [GUEST(15)], r15
+    pop qword [GUEST(RDI_)]
+    pop rdi
+    xor eax, eax                ; ENTERED
+restore_host:
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret

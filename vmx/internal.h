@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of this room share with each other only. A context given is the current one. */
+#ifndef LAPWING_VMX_INTERNAL_H
+#define LAPWING_VMX_INTERNAL_H
+
+#include "core/assert.h"
+#include "core/bits.h"
+#include "core/x86.h"
+#include "vmx/exit.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+/* Guest interruptibility state. SDM Vol 3C, "Guest Non-Register State". */
+#define BLOCKING_BY_STI    BIT(0)
+#define BLOCKING_BY_MOV_SS BIT(1)
+#define BLOCKING_BY_NMI    BIT(3)
+
+/* DR6 and DR7 with no condition recorded and no breakpoint enabled. */
+#define DR6_RESET       0xffff0ff0ull
+#define DR7_RESET       0x400ull
+#define DR6_BREAKPOINTS MASK(3, 0)
+#define DR7_GD          BIT(13)
+
+/* B0-B3, BD and BS, in DR6 as in the exit qualification of #DB. */
+#define DEBUG_CONDITIONS (MASK(3, 0) | BIT(13) | BIT(14))
+
+#define XCR0_AVX512 MASK(7, 5)
+
+#define PENDING_DEBUG_BS BIT(14)
+
+/* entry.asm: one VM entry and exit. host_rsp caches HOST_RSP. */
+enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };
+enum enter_result vmx_enter(struct guest_regs *regs, uint64_t launched, uint64_t *host_rsp);
+void vmx_exit_point(void);
+
+/* state.c: makes the processor hold the context's MSRs and its vcpu's shared registers. */
+void vmx_make_live(struct vmx_context *ctx);
+/* One of VMX_STAR .. VMX_TSC_AUX, wherever it is. */
+uint64_t vmx_private_msr_get(struct vmx_context *ctx, enum vmx_reg reg);
+void vmx_private_msr_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);
+/* Move between processor and memory, whatever *regs says about where they are. */
+void vmx_regs_save(struct guest_regs *regs);
+void vmx_regs_load(struct guest_regs *regs);
+void vmx_clear(struct vmx_context *ctx);
+
+/* fpu.c */
+void fpu_save(struct guest_regs *regs);
+void fpu_load(struct guest_regs *regs);
+
+/* cpu.c */
+void invept(const struct vmx_caps *caps, uint64_t eptp);
+void invvpid(const struct vmx_caps *caps, uint16_t vpid);
+
+/* event.c: keeps the event whose delivery the exit interrupted, to be delivered again. */
+void event_requeue(struct vmx_context *ctx);
+/* Hands ctx->event, not 0, to the coming entry. */
+void event_enter(struct vmx_context *ctx);
+/* The exit's cause was a fault of an IRET that had ended blocking by NMI. */
+void event_block_nmi_again(void);
+
+/* msr.c: lets the guest reach its own MSRs directly. */
+void vmx_pass_own_msrs(struct vmx_context *ctx);
+
+/* advance.c: what ends an instruction, RIP aside. */
+void vmx_end_instruction(struct vmx_context *ctx);
+/* By the VM-exit instruction length. */
+void vmx_skip(struct vmx_context *ctx);
+
+/* Carries out what a client answered. */
+enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
+                         const struct vmx_exception *exception);
+
+/* control_registers.c */
+bool vmx_load_pdptes(struct vmx_context *ctx, uint64_t cr3);
+void vmx_flush_linear(struct vmx_context *ctx);
+/* WRMSR of IA32_EFER; false means #GP. */
+bool vmx_write_efer(struct vmx_context *ctx, uint64_t value);
+
+static inline uint64_t gpr_read(struct vmx_context *ctx, unsigned gpr)
+{
+    return gpr == VMX_GPR_RSP ? vmread(GUEST_RSP) : ctx->regs->gpr[gpr];
+}
+
+static inline void gpr_write(struct vmx_context *ctx, unsigned gpr, uint64_t value)
+{
+    if (gpr == VMX_GPR_RSP)
+        vmwrite(GUEST_RSP, value);
+    else
+        ctx->regs->gpr[gpr] = value;
+}
+
+/* 64-bit mode, that is: not compatibility mode. */
+static inline bool in_64bit_mode(void)
+{
+    return (vmread64(GUEST_EFER) & EFER_LMA) && (vmread32(GUEST_CS_ACCESS) & SEGMENT_L);
+}
+
+/* Handlers of the larger exits. VMX_RESUME goes on with the guest. */
+enum vmx_outcome exit_exception(struct vmx_context *ctx);
+enum vmx_outcome exit_cr_access(struct vmx_context *ctx);
+enum vmx_outcome exit_io(struct vmx_context *ctx);
+enum vmx_outcome exit_ept_violation(struct vmx_context *ctx);
+enum vmx_outcome exit_ept_misconfiguration(struct vmx_context *ctx);
+
+/* dump.c: says what happened, with a dump. Always VMX_ERROR. */
+enum vmx_outcome vmx_fail(struct vmx_context *ctx, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

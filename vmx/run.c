@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loop of VM entry, VM exit and the exit's handler, the table of handlers, and the small
+ * ones. A handler reads what it uses of the VMCS; VMX_RESUME from it enters the guest again.
+ */
+#include "vmx/internal.h"
+
+typedef enum vmx_outcome exit_handler(struct vmx_context *ctx);
+
+static enum vmx_outcome exit_cpuid(struct vmx_context *ctx)
+{
+    uint64_t *gpr = ctx->regs->gpr;
+    uint32_t out[4];
+    ctx->client->cpuid(ctx->owner, gpr[VMX_RAX], gpr[VMX_RCX], out);
+    gpr[VMX_RAX] = out[0];
+    gpr[VMX_RBX] = out[1];
+    gpr[VMX_RCX] = out[2];
+    gpr[VMX_RDX] = out[3];
+    vmx_skip(ctx);
+    return VMX_RESUME;
+}
+
+static enum vmx_outcome exit_rdmsr(struct vmx_context *ctx)
+{
+    uint64_t *gpr = ctx->regs->gpr;
+    uint64_t value = 0;
+    enum vmx_action action = ctx->client->rdmsr(ctx->owner, gpr[VMX_RCX], &value);
+    if (action == VMX_NEXT) {
+        gpr[VMX_RAX] = (uint32_t)value;
+        gpr[VMX_RDX] = value >> 32;
+    }
+    return vmx_act(ctx, action, NULL);
+}
+
+static enum vmx_outcome exit_wrmsr(struct vmx_context *ctx)
+{
+    const uint64_t *gpr = ctx->regs->gpr;
+    uint64_t value = gpr[VMX_RDX] << 32 | (uint32_t)gpr[VMX_RAX];
+    return vmx_act(ctx, ctx->client->wrmsr(ctx->owner, gpr[VMX_RCX], value), NULL);
+}
+
+static enum vmx_outcome exit_external_interrupt(struct vmx_context *ctx)
+{
+    ctx->client->host_interrupt(field_get(vmread32(EXIT_INTERRUPTION_INFO), EVENT_VECTOR));
+    return VMX_PREEMPTED;
+}
+
+static enum vmx_outcome exit_preemption_timer(struct vmx_context *ctx)
+{
+    (void)ctx;
+    return VMX_PREEMPTED;
+}
+
+static enum vmx_outcome exit_window(struct vmx_context *ctx)
+{
+    (void)ctx;
+    return VMX_WINDOW;
+}
+
+static enum vmx_outcome exit_triple_fault(struct vmx_context *ctx)
+{
+    ctx->shutdown = true;
+    return VMX_TRIPLE_FAULT;
+}
+
+/* INIT is blocked in VMX root operation and nobody we know sends one: it has no effect. */
+static enum vmx_outcome exit_init(struct vmx_context *ctx)
+{
+    (void)ctx;
+    return VMX_RESUME;
+}
+
+static enum vmx_outcome exit_hlt(struct vmx_context *ctx)
+{
+    vmx_skip(ctx);
+    return VMX_HALTED;
+}
+
+static enum vmx_outcome exit_pause(struct vmx_context *ctx)
+{
+    vmx_skip(ctx);
+    return VMX_PAUSED;
+}
+
+/* The guest's memory is ordinary RAM, coherent with all caches: nothing has to be written back. */
+static enum vmx_outcome exit_cache(struct vmx_context *ctx)
+{
+    vmx_skip(ctx);
+    return VMX_RESUME;
+}
+
+static enum vmx_outcome exit_undefined(struct vmx_context *ctx)
+{
+    vmx_inject_ud(ctx);
+    return VMX_RESUME;
+}
+
+/* No performance counters are offered. */
+static enum vmx_outcome exit_rdpmc(struct vmx_context *ctx)
+{
+    vmx_inject_gp(ctx);
+    return VMX_RESUME;
+}
+
+static enum vmx_outcome exit_vmcall(struct vmx_context *ctx)
+{
+    return vmx_act(ctx, ctx->client->vmcall(ctx->owner), NULL);
+}
+
+/* The processor has checked CR4.OSXSAVE; CPL it has not. SDM Vol 2D, "XSETBV". */
+static enum vmx_outcome exit_xsetbv(struct vmx_context *ctx)
+{
+    const uint64_t *gpr = ctx->regs->gpr;
+    uint64_t value = gpr[VMX_RDX] << 32 | (uint32_t)gpr[VMX_RAX];
+    bool allowed = vmx_cpl(ctx) == 0 && (uint32_t)gpr[VMX_RCX] == 0;
+    return vmx_act(ctx, allowed && vmx_write_xcr0(ctx, value) ? VMX_NEXT : VMX_RAISE_GP, NULL);
+}
+
+static enum vmx_outcome exit_apic_access(struct vmx_context *ctx)
+{
+    struct vmx_apic_access access = decode_apic_access(vmread(EXIT_QUALIFICATION));
+    event_requeue(ctx);
+    return vmx_act(ctx, ctx->client->apic_access(ctx->owner, &access), NULL);
+}
+
+static enum vmx_outcome exit_apic_write(struct vmx_context *ctx)
+{
+    uint16_t offset = vmread(EXIT_QUALIFICATION) & MASK(11, 0);
+    return vmx_act(ctx, ctx->client->apic_write(ctx->owner, offset), NULL);
+}
+
+static enum vmx_outcome exit_virtualized_eoi(struct vmx_context *ctx)
+{
+    ctx->client->apic_eoi(ctx->owner, vmread(EXIT_QUALIFICATION));
+    return VMX_RESUME;
+}
+
+static enum vmx_outcome exit_tpr_below_threshold(struct vmx_context *ctx)
+{
+    ctx->client->tpr_below_threshold(ctx->owner);
+    return VMX_RESUME;
+}
+
+static exit_handler *const handlers[VMX_EXIT_REASONS] = {
+    [EXIT_EXCEPTION_OR_NMI] = exit_exception,
+    [EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
+    [EXIT_TRIPLE_FAULT] = exit_triple_fault,
+    [EXIT_INIT] = exit_init,
+    [EXIT_INTERRUPT_WINDOW] = exit_window,
+    [EXIT_NMI_WINDOW] = exit_window,
+    [EXIT_CPUID] = exit_cpuid,
+    [EXIT_GETSEC] = exit_undefined,
+    [EXIT_HLT] = exit_hlt,
+    [EXIT_INVD] = exit_cache,
+    [EXIT_RDPMC] = exit_rdpmc,
+    [EXIT_VMCALL] = exit_vmcall,
+    [EXIT_VMCLEAR] = exit_undefined,
+    [EXIT_VMLAUNCH] = exit_undefined,
+    [EXIT_VMPTRLD] = exit_undefined,
+    [EXIT_VMPTRST] = exit_undefined,
+    [EXIT_VMREAD] = exit_undefined,
+    [EXIT_VMRESUME] = exit_undefined,
+    [EXIT_VMWRITE] = exit_undefined,
+    [EXIT_VMXOFF] = exit_undefined,
+    [EXIT_VMXON] = exit_undefined,
+    [EXIT_CR_ACCESS] = exit_cr_access,
+    [EXIT_IO] = exit_io,
+    [EXIT_RDMSR] = exit_rdmsr,
+    [EXIT_WRMSR] = exit_wrmsr,
+    [EXIT_MWAIT] = exit_undefined,
+    [EXIT_MONITOR] = exit_undefined,
+    [EXIT_PAUSE] = exit_pause,
+    [EXIT_TPR_BELOW_THRESHOLD] = exit_tpr_below_threshold,
+    [EXIT_APIC_ACCESS] = exit_apic_access,
+    [EXIT_VIRTUALIZED_EOI] = exit_virtualized_eoi,
+    [EXIT_EPT_VIOLATION] = exit_ept_violation,
+    [EXIT_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
+    [EXIT_INVEPT] = exit_undefined,
+    [EXIT_PREEMPTION_TIMER_EXPIRED] = exit_preemption_timer,
+    [EXIT_INVVPID] = exit_undefined,
+    [EXIT_WBINVD] = exit_cache,
+    [EXIT_XSETBV] = exit_xsetbv,
+    [EXIT_APIC_WRITE] = exit_apic_write,
+};
+
+static void flush_ept(struct vmx_context *ctx, uint64_t generation)
+{
+    ctx->ept_generation = generation;
+    invept(ctx->caps, ctx->ept->pointer);
+}
+
+static void set_timer(struct vmx_context *ctx)
+{
+    uint64_t now = rdtsc();
+    uint64_t left = ctx->deadline > now ? ctx->deadline - now : 0;
+    vmwrite32(PREEMPTION_TIMER, preemption_timer_count(left, ctx->timer_shift));
+}
+
+static enum vmx_outcome entry_failed(struct vmx_context *ctx, enum enter_result result)
+{
+    if (result == ENTRY_FAIL_INVALID)
+        panic("VM entry without a current VMCS");
+    uint32_t error = vmread32(INSTRUCTION_ERROR);
+    return vmx_fail(ctx, "VM entry failed: error %u, %s", error, instruction_error_text(error));
+}
+
+static enum vmx_outcome unexpected(struct vmx_context *ctx, uint32_t reason)
+{
+    const char *name = vmx_exit_name(reason & EXIT_REASON_BASIC);
+    if (!(reason & EXIT_REASON_ENTRY_FAILED))
+        return vmx_fail(ctx, "unexpected VM exit 0x%x (%s)", reason, name ? name : "unknown");
+    const char *rule = vmx_state_error(ctx);
+    return vmx_fail(ctx, "VM entry failed: 0x%x (%s): %s", reason, name ? name : "unknown",
+                    rule ? rule : "no rule known to us is broken");
+}
+
+enum vmx_outcome vmx_run(struct vmx_context *ctx)
+{
+    ASSERT(ctx->cpu && ctx->cpu->current == ctx);
+    vmx_make_live(ctx);
+    if (ctx->shutdown)
+        return VMX_TRIPLE_FAULT;
+    for (;;) {
+        uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
+        if (generation != ctx->ept_generation)
+            flush_ept(ctx, generation);
+        if (ctx->event != 0)
+            event_enter(ctx);
+        if (ctx->deadline != VMX_NO_DEADLINE)
+            set_timer(ctx);
+
+        enum enter_result result = vmx_enter(ctx->regs, ctx->launched, &ctx->host_rsp);
+        if (result != ENTERED)
+            return entry_failed(ctx, result);
+        ctx->launched = true;
+
+        uint32_t reason = vmread32(EXIT_REASON);
+        if (reason >= VMX_EXIT_REASONS || !handlers[reason])
+            return unexpected(ctx, reason);
+        ctx->exits[reason]++;
+        enum vmx_outcome outcome = handlers[reason](ctx);
+        if (outcome != VMX_RESUME || ctx->leave || ctx->shutdown) {
+            ctx->leave = false;
+            return ctx->shutdown ? VMX_TRIPLE_FAULT : outcome;
+        }
+    }
+}
