@@ -112,7 +112,7 @@ static bool add_by_addresses(struct image_plan *plan, uint64_t header)
         load_end = load + (file->size - offset);
     if (bss_end < load_end)
         bss_end = load_end;
-    if (load_end <= load || !image_file_has(file, offset, load_end - load))
+    if (!image_file_has(file, offset, load_end - load))
         return image_fail(plan->error, "kernel", file,
                           "truncated: the Multiboot header loads 0x%lx-0x%lx from 0x%lx on, the "
                           "file has 0x%lx bytes",

@@ -283,6 +283,7 @@ static void bad_values(void **state)
     BAD_LIMIT("1h");
     BAD_LIMIT("8000000000000000000s");
     BAD_LIMIT("604801s");
+    BAD_LIMIT("18446744073709551620s"); /* 4 s, if it wrapped */
     refuses_in_vm("vcpus = 2",
                   "9: bad value '2' for 'vcpus'; expected 1, the only number supported so far");
     refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next, halt, "

@@ -329,6 +329,25 @@ static void load_bzimage(void **state)
     free_ram();
 }
 
+/* No sector count stands for four, and a header that claims to be longer than its place is cut. */
+static void odd_setup_header(void **state)
+{
+    struct image_boot boot = boot_of(5 * 512 + PACKED_SIZE, 64 * MB);
+
+    (void)state;
+    build_bzimage();
+    fill(5 * 512, 5 * 512 + PACKED_SIZE);
+    set(0x1f1, 0, 1);
+    set(0x201, 0xff, 1);
+    set(0x288, UINT64_MAX, 8);
+    set(0x290, UINT64_MAX, 8);
+    LOADED(&boot);
+    assert_memory_equal(gm_ptr(&ram, BZIMAGE_AT, PACKED_SIZE), file + 5 * 512, PACKED_SIZE);
+    assert_int_equal(peek(start.rsi + 0x288, 8), UINT64_MAX);
+    assert_int_equal(peek(start.rsi + 0x290, 8), 0);
+    free_ram();
+}
+
 static void memory_map(void **state)
 {
     struct image_boot boot = boot_of(BZIMAGE_SIZE, 64 * MB);
@@ -415,12 +434,13 @@ static void no_ram(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown_formats),       cmocka_unit_test(bzimage_refusals),
-        cmocka_unit_test(vmlinux_refusals),      cmocka_unit_test(initrd_refusals),
-        cmocka_unit_test(least_memory),          cmocka_unit_test(damaged_files),
-        cmocka_unit_test(load_bzimage),          cmocka_unit_test(memory_map),
-        cmocka_unit_test(memory_above_the_hole), cmocka_unit_test(load_vmlinux),
-        cmocka_unit_test(virtual_entry),         cmocka_unit_test(no_ram),
+        cmocka_unit_test(unknown_formats),  cmocka_unit_test(bzimage_refusals),
+        cmocka_unit_test(vmlinux_refusals), cmocka_unit_test(initrd_refusals),
+        cmocka_unit_test(least_memory),     cmocka_unit_test(damaged_files),
+        cmocka_unit_test(load_bzimage),     cmocka_unit_test(odd_setup_header),
+        cmocka_unit_test(memory_map),       cmocka_unit_test(memory_above_the_hole),
+        cmocka_unit_test(load_vmlinux),     cmocka_unit_test(virtual_entry),
+        cmocka_unit_test(no_ram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,14 +336,47 @@ static void information_gives_way(void **state)
     }
 }
 
+/* Room is taken for exactly the strings: one more byte than a free page has moves the block. */
+static void information_size(void **state)
+{
+    enum { BETWEEN = 0x1000, FIXED = 120 + 32 + 4 * 24 + 16 * 16 + sizeof("Lapwing") };
+    static const size_t strings[] = {sizeof("k "),
+                                     sizeof("k ") + sizeof("m0") + sizeof("m1 two words")};
+    static char args[BETWEEN];
+
+    (void)state;
+    for (int modules = 0; modules < 2; modules++) {
+        struct image_boot boot = boot_of(KERNEL_SIZE, 16 * MB);
+        size_t length = BETWEEN - FIXED - strings[modules];
+
+        begin_elf(false, 0x11000);
+        add_segment(1, 0x1000, 0x11000, 0x11000, 0x800, 0x1000);
+        add_multiboot_header(HEADER_AT, 0);
+        if (modules)
+            boot = with_modules(boot);
+        memset(args, 'x', length + 1);
+        args[length] = '\0';
+        boot.kernel.args = args;
+        LOADED(&boot);
+        assert_int_equal(start.rbx, 0x10000);
+        free_ram();
+        args[length] = 'x';
+        args[length + 1] = '\0';
+        LOADED(&boot);
+        assert_int_equal(start.rbx, 0x12000);
+        free_ram();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refusals),      cmocka_unit_test(header_position),
-        cmocka_unit_test(flat_refusals), cmocka_unit_test(module_refusals),
-        cmocka_unit_test(damaged_files), cmocka_unit_test(load_elf),
-        cmocka_unit_test(load_flat),     cmocka_unit_test(flat_inside_elf),
-        cmocka_unit_test(virtual_entry), cmocka_unit_test(information_gives_way),
+        cmocka_unit_test(refusals),         cmocka_unit_test(header_position),
+        cmocka_unit_test(flat_refusals),    cmocka_unit_test(module_refusals),
+        cmocka_unit_test(damaged_files),    cmocka_unit_test(load_elf),
+        cmocka_unit_test(load_flat),        cmocka_unit_test(flat_inside_elf),
+        cmocka_unit_test(virtual_entry),    cmocka_unit_test(information_gives_way),
+        cmocka_unit_test(information_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
