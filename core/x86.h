@@ -217,10 +217,10 @@ enum msr {
 #define FEATURE_CONTROL_VMX_IN_SMX  BIT(1)
 #define FEATURE_CONTROL_VMX_OUT_SMX BIT(2)
 
-#define APIC_BASE_BSP     BIT(8)
-#define APIC_BASE_X2APIC  BIT(10)
-#define APIC_BASE_ENABLE  BIT(11)
-#define APIC_BASE_ADDRESS MASK(51, 12)
+#define IA32_APIC_BASE_BSP     BIT(8)
+#define IA32_APIC_BASE_X2APIC  BIT(10)
+#define IA32_APIC_BASE_ENABLE  BIT(11)
+#define IA32_APIC_BASE_ADDRESS MASK(51, 12)
 
 /* CPUID bits: leaf, register, bit. */
 #define CPUID_1_ECX_VMX            BIT(5)

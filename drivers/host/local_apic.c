@@ -67,7 +67,7 @@ void host_apic_init(void)
     uint32_t features = cpuid(1, 0).ecx;
     apic.x2apic = features & CPUID_1_ECX_X2APIC;
     apic.tsc_deadline = features & CPUID_1_ECX_TSC_DEADLINE;
-    apic.base = rdmsr(MSR_IA32_APIC_BASE) & APIC_BASE_ADDRESS;
+    apic.base = rdmsr(MSR_IA32_APIC_BASE) & IA32_APIC_BASE_ADDRESS;
     if (!apic.x2apic)
         apic.registers = memory_map_device(apic.base, PAGE_OF_REGISTERS, MEMORY_UNCACHED);
 }
@@ -76,12 +76,12 @@ void host_apic_init(void)
 static void enable_mode(void)
 {
     uint64_t value = rdmsr(MSR_IA32_APIC_BASE);
-    if (!(value & APIC_BASE_ENABLE)) {
-        value = (value & APIC_BASE_BSP) | apic.base | APIC_BASE_ENABLE;
+    if (!(value & IA32_APIC_BASE_ENABLE)) {
+        value = (value & IA32_APIC_BASE_BSP) | apic.base | IA32_APIC_BASE_ENABLE;
         wrmsr(MSR_IA32_APIC_BASE, value);
     }
-    if (apic.x2apic && !(value & APIC_BASE_X2APIC))
-        wrmsr(MSR_IA32_APIC_BASE, value | APIC_BASE_X2APIC);
+    if (apic.x2apic && !(value & IA32_APIC_BASE_X2APIC))
+        wrmsr(MSR_IA32_APIC_BASE, value | IA32_APIC_BASE_X2APIC);
 }
 
 void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector)

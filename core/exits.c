@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The client of vmx/: each answer leads to the part of the machine that gives it. */
+#include "core/exits.h"
+
+#include "core/cpuid.h"
+#include "core/guest_apic.h"
+#include "core/guest_memory.h"
+#include "core/interrupt.h"
+#include "core/linear.h"
+#include "core/machine.h"
+#include "core/mmio.h"
+#include "core/vcpu.h"
+
+static struct vcpu *vcpu_of(void *owner)
+{
+    return ((struct context *)owner)->vcpu;
+}
+
+static void on_cpuid(void *owner, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    guest_cpuid(vcpu_of(owner), leaf, subleaf, out);
+}
+
+static enum vmx_action on_rdmsr(void *owner, uint32_t msr, uint64_t *value)
+{
+    return guest_rdmsr(vcpu_of(owner), msr, value);
+}
+
+static enum vmx_action on_wrmsr(void *owner, uint32_t msr, uint64_t value)
+{
+    return guest_wrmsr(vcpu_of(owner), msr, value);
+}
+
+static enum vmx_action next_unless_stopping(struct vcpu *vcpu)
+{
+    return vm_stopping(vcpu->vm) ? VMX_STOP : VMX_NEXT;
+}
+
+static enum vmx_action on_port_read(void *owner, uint16_t port, unsigned size, uint32_t *value)
+{
+    *value = machine_port_read(vcpu_of(owner)->vm, port, size);
+    return next_unless_stopping(vcpu_of(owner));
+}
+
+static enum vmx_action on_port_write(void *owner, uint16_t port, unsigned size, uint32_t value)
+{
+    machine_port_write(vcpu_of(owner)->vm, port, size, value);
+    return next_unless_stopping(vcpu_of(owner));
+}
+
+static enum vmx_action on_read(void *owner, uint64_t gla, void *to, size_t size, unsigned access,
+                               struct vmx_exception *fault)
+{
+    return linear_read(vcpu_of(owner), gla, to, size, access, fault);
+}
+
+static enum vmx_action on_write(void *owner, uint64_t gla, const void *from, size_t size,
+                                unsigned access, struct vmx_exception *fault)
+{
+    return linear_write(vcpu_of(owner), gla, from, size, access, fault);
+}
+
+static bool on_read_pdpte(void *owner, uint64_t gpa, uint64_t *value)
+{
+    return gm_read(&vcpu_of(owner)->vm->memory, gpa, value, sizeof(*value));
+}
+
+static uint64_t on_read_cr8(void *owner)
+{
+    return guest_apic_read_cr8(vcpu_of(owner));
+}
+
+static void on_write_cr8(void *owner, uint64_t value)
+{
+    guest_apic_write_cr8(vcpu_of(owner), value);
+}
+
+static enum vmx_action on_ept_violation(void *owner, const struct vmx_ept_violation *violation)
+{
+    return mmio_emulate(vcpu_of(owner), violation);
+}
+
+static enum vmx_action on_vmcall(void *owner)
+{
+    (void)owner;
+    return VMX_RAISE_UD; /* no hypercall interface is offered */
+}
+
+const struct vmx_client exit_client = {
+    .cpuid = on_cpuid,
+    .rdmsr = on_rdmsr,
+    .wrmsr = on_wrmsr,
+    .port_read = on_port_read,
+    .port_write = on_port_write,
+    .read = on_read,
+    .write = on_write,
+    .read_pdpte = on_read_pdpte,
+    .read_cr8 = on_read_cr8,
+    .write_cr8 = on_write_cr8,
+    .ept_violation = on_ept_violation,
+    .vmcall = on_vmcall,
+    .host_interrupt = interrupt_dispatch,
+};

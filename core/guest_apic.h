@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's local APICs as its virtual processors reach them: the engine of apic/ with this
+ * hypervisor's clock, memory and wake-ups behind it.
+ *
+ * The functions that take a vcpu act on the APIC of its active context; call them on the CPU that
+ * runs it, outside the epoch. After a write the vcpu reconsiders what it can deliver.
+ */
+#ifndef LAPWING_CORE_GUEST_APIC_H
+#define LAPWING_CORE_GUEST_APIC_H
+
+#include "core/types.h"
+
+struct context;
+struct vcpu;
+struct vm;
+
+/* Makes the domain of @vm. Before its processors. */
+void guest_apic_init_domain(struct vm *vm);
+
+/* Makes the APIC of @ctx, with the ID of its processor, a member of group @vtl. False when memory
+ * is short; then it holds none. */
+bool guest_apic_create(struct context *ctx, unsigned vtl);
+void guest_apic_destroy(struct context *ctx);
+
+/* Whether @gpa lies in the register page of the active context's APIC. */
+bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa);
+
+uint64_t guest_apic_read(struct vcpu *vcpu, uint32_t offset, unsigned size);
+void guest_apic_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value);
+
+/* False: #GP. */
+bool guest_apic_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool guest_apic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+bool guest_apic_write_base(struct vcpu *vcpu, uint64_t value);
+
+/* IA32_TSC_DEADLINE in VM time. */
+uint64_t guest_apic_read_deadline(struct vcpu *vcpu);
+void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time);
+
+/* CR8. */
+uint64_t guest_apic_read_cr8(struct vcpu *vcpu);
+void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value); /* 0..15 */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest memory by linear address, as the guest's own instructions reach it: RAM and devices. */
+#ifndef LAPWING_CORE_LINEAR_H
+#define LAPWING_CORE_LINEAR_H
+
+#include "core/types.h"
+#include "vmx/vmx.h"
+
+struct vcpu;
+
+enum { LINEAR_MAX = 256 };
+
+/*
+ * Copy @size bytes (1 to LINEAR_MAX) with the permissions that @access (VMX_ACCESS_*) and the
+ * active context's paging mode ask for; all bytes or none. On the CPU that runs @vcpu.
+ *
+ * VMX_NEXT: done. VMX_RAISE: *fault says what the guest would get. VMX_AGAIN: other processors
+ * keep changing the page tables; run the instruction again. VMX_STOP: the VM was ended with a
+ * message, because its paging structures lie outside its RAM.
+ */
+enum vmx_action linear_read(struct vcpu *vcpu, gva_t gla, void *to, size_t size, unsigned access,
+                            struct vmx_exception *fault);
+enum vmx_action linear_write(struct vcpu *vcpu, gva_t gla, const void *from, size_t size,
+                             unsigned access, struct vmx_exception *fault);
+
+/*
+ * The bytes of the instruction at RIP: as many as are mapped, up to @size. VMX_NEXT with *count
+ * at least 1, else as above.
+ */
+enum vmx_action linear_fetch(struct vcpu *vcpu, uint8_t *bytes, size_t size, size_t *count,
+                             struct vmx_exception *fault);
+
+#endif

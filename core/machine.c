@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A guest's devices: their place on the buses, their clock, their interrupt lines. */
+#include "core/machine.h"
+
+#include "core/assert.h"
+#include "core/bits.h"
+#include "core/console.h"
+#include "core/epoch.h"
+#include "core/guest_layout.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+#include "core/vm.h"
+#include "core/x86.h"
+
+static _Atomic bool input_arrived;
+static struct vm *console_vm;
+
+static void set_irq(void *ctx, unsigned line, bool level)
+{
+    struct vm *vm = ctx;
+
+    ioapic_set_line(&vm->machine.ioapic, line, level);
+}
+
+static uint64_t now_ns(void *ctx)
+{
+    return vm_time_ns(ctx);
+}
+
+static void to_console(void *ctx, const uint8_t *bytes, size_t count)
+{
+    (void)ctx;
+    console_write((const char *)bytes, count);
+}
+
+static void stop(void *ctx, enum device_stop reason, uint32_t code)
+{
+    static const enum vm_stop reasons[] = {
+        [DEVICE_STOP_POWEROFF] = VM_POWER_OFF,
+        [DEVICE_STOP_RESET] = VM_RESET,
+        [DEVICE_STOP_DEBUG_EXIT] = VM_DEBUG_EXIT,
+    };
+
+    ASSERT((size_t)reason < ARRAY_SIZE(reasons));
+    vm_stop(ctx, reasons[reason], code);
+}
+
+static uint64_t read_ioapic(void *dev, void *cpu, uint64_t offset, unsigned size)
+{
+    (void)cpu;
+    return ioapic_read(dev, (uint32_t)offset, size);
+}
+
+static void write_ioapic(void *dev, void *cpu, uint64_t offset, unsigned size, uint64_t value)
+{
+    (void)cpu;
+    ioapic_write(dev, (uint32_t)offset, size, (uint32_t)value);
+}
+
+static void add_ioapic(struct vm *vm)
+{
+    const struct ioapic_params params = {
+        .lines = GUEST_GSI_COUNT, .id = GUEST_IOAPIC_ID, .format = APIC_MSI_8BIT};
+    const struct mmio_device device = {
+        .base = GUEST_IOAPIC_BASE,
+        .size = PAGE_SIZE,
+        .dev = &vm->machine.ioapic,
+        .read = read_ioapic,
+        .write = write_ioapic,
+    };
+    bool ok = ioapic_init(&vm->machine.ioapic, &vm->apic, &params);
+
+    ok = ok && mmio_bus_add(&vm->machine.mmio, &device);
+    ASSERT(ok);
+}
+
+static void add_port_devices(struct vm *vm, uint64_t start_s)
+{
+    struct machine *m = &vm->machine;
+    const struct acpi_pm_config pm = {
+        .base = GUEST_PORT_PM1_EVENT,
+        .sci = GUEST_GSI_SCI,
+        .s5 = GUEST_S5_SLEEP_TYPE,
+        .timer_32 = true,
+    };
+    const struct rtc_config rtc = {
+        .base = GUEST_PORT_RTC_INDEX,
+        .irq = GUEST_GSI_RTC,
+        .start_s = start_s,
+        .memory_below4g = guest_low_ram(vm->config->memory),
+    };
+    bool ok = uart_init(&m->uart, &m->host, &m->pio, GUEST_PORT_COM1, GUEST_GSI_COM1);
+
+    ok = ok && rtc_init(&m->rtc, &m->host, &m->pio, &rtc);
+    ok = ok && acpi_pm_init(&m->pm, &m->host, &m->pio, &pm);
+    ok = ok && pci_config_init(&m->pci, &m->host, &m->pio);
+    ok = ok && reset_init(&m->reset, &m->host, &m->pio);
+    ok = ok && debug_exit_init(&m->host, &m->pio, GUEST_PORT_DEBUG_EXIT);
+    ASSERT(ok);
+}
+
+static void run_timers(struct vm *vm)
+{
+    uint64_t due_ns = pio_bus_advance(&vm->machine.pio, vm_time_ns(vm));
+
+    /* Rounded up: the timers must be due once the tick is reached. */
+    atomic_store_explicit(&vm->machine.due_tsc,
+                          due_ns == DEVICE_NEVER ? UINT64_MAX : ns_to_tsc(due_ns) + 1,
+                          memory_order_relaxed);
+}
+
+void machine_init(struct vm *vm, uint64_t start_s)
+{
+    struct machine *m = &vm->machine;
+
+    m->host = (struct device_host){
+        .ctx = vm,
+        .set_irq = set_irq,
+        .now_ns = now_ns,
+        .console_write = to_console,
+        .stop = stop,
+    };
+    m->takes_input = vm->config->console;
+    pio_bus_init(&m->pio);
+    mmio_bus_init(&m->mmio);
+    add_ioapic(vm);
+    add_port_devices(vm, start_s);
+    run_timers(vm);
+}
+
+/* Devices raise interrupt lines, which route messages: hence the epoch. */
+static void enter(struct machine *m)
+{
+    epoch_enter();
+    spin_lock(&m->lock);
+}
+
+static void leave(struct machine *m)
+{
+    spin_unlock(&m->lock);
+    epoch_leave();
+}
+
+/* Hands over what was typed as far as the guest has room; the rest waits in the console. */
+static void give_input(struct machine *m)
+{
+    if (!m->takes_input)
+        return;
+    atomic_store(&input_arrived, false);
+    while (uart_room(&m->uart) > 0) {
+        int byte = console_read();
+
+        if (byte < 0)
+            break;
+        uart_receive(&m->uart, (uint8_t)byte);
+    }
+    m->input_waits = uart_room(&m->uart) == 0;
+}
+
+/* After an access: it may have made room for input, and may have moved a timer. */
+static void settle(struct vm *vm)
+{
+    struct machine *m = &vm->machine;
+
+    if (m->input_waits)
+        give_input(m);
+    run_timers(vm);
+}
+
+uint32_t machine_port_read(struct vm *vm, uint16_t port, unsigned size)
+{
+    struct machine *m = &vm->machine;
+
+    enter(m);
+    uint32_t value = pio_bus_read(&m->pio, port, size);
+    settle(vm);
+    leave(m);
+    return value;
+}
+
+void machine_port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value)
+{
+    struct machine *m = &vm->machine;
+
+    enter(m);
+    pio_bus_write(&m->pio, port, size, value);
+    settle(vm);
+    leave(m);
+}
+
+uint64_t machine_mmio_read(struct vm *vm, gpa_t gpa, unsigned size)
+{
+    struct machine *m = &vm->machine;
+    uint64_t value;
+
+    enter(m);
+    mmio_bus_read(&m->mmio, NULL, gpa, size, &value);
+    leave(m);
+    return value;
+}
+
+void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value)
+{
+    struct machine *m = &vm->machine;
+
+    enter(m);
+    mmio_bus_write(&m->mmio, NULL, gpa, size, value);
+    leave(m);
+}
+
+void machine_set_console(struct vm *vm)
+{
+    console_vm = vm;
+}
+
+void machine_console_input(void)
+{
+    atomic_store(&input_arrived, true);
+    if (console_vm != NULL)
+        sched_wake(console_vm->vcpus[0]);
+}
+
+bool machine_input_arrived(const struct machine *machine)
+{
+    return machine->takes_input && atomic_load_explicit(&input_arrived, memory_order_relaxed);
+}
+
+void machine_advance(struct vm *vm)
+{
+    struct machine *m = &vm->machine;
+
+    enter(m);
+    give_input(m);
+    run_timers(vm);
+    leave(m);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A guest's devices, wired as core/guest_layout.h says. */
+#ifndef LAPWING_CORE_MACHINE_H
+#define LAPWING_CORE_MACHINE_H
+
+#include <stdatomic.h>
+
+#include "apic/ioapic.h"
+#include "core/spinlock.h"
+#include "core/types.h"
+#include "drivers/guest/acpi_pm.h"
+#include "drivers/guest/debug_exit.h"
+#include "drivers/guest/mmio.h"
+#include "drivers/guest/pci_config.h"
+#include "drivers/guest/reset.h"
+#include "drivers/guest/rtc.h"
+#include "drivers/guest/uart.h"
+
+struct vm;
+
+/* All fields but the I/O APIC (which locks for itself) are guarded by `lock`. */
+struct machine {
+    struct spinlock lock;
+    struct device_host host;
+    struct pio_bus pio;
+    struct mmio_bus mmio;
+    struct uart uart;
+    struct rtc rtc;
+    struct acpi_pm pm;
+    struct pci_config pci;
+    struct reset reset;
+    _Atomic uint64_t due_tsc; /* VM time in TSC ticks of the next device timer; UINT64_MAX: none */
+    bool takes_input;
+    bool input_waits; /* the UART was full when input was last offered */
+    struct ioapic ioapic;
+};
+
+/*
+ * Resets every device of @vm and puts it on its bus; the clock starts at @start_s seconds since
+ * 1970. Before the VM runs, after its APIC domain.
+ */
+void machine_init(struct vm *vm, uint64_t start_s);
+
+/*
+ * Guest accesses. Any CPU that runs a vCPU of @vm; takes the lock and the APIC epoch. Absent ports
+ * and addresses read all-ones; writes to them vanish.
+ */
+uint32_t machine_port_read(struct vm *vm, uint16_t port, unsigned size);
+void machine_port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value);
+uint64_t machine_mmio_read(struct vm *vm, gpa_t gpa, unsigned size);
+void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value);
+
+/* VM time in TSC ticks at which machine_advance() is due; UINT64_MAX: never. Any CPU, no lock. */
+static inline uint64_t machine_due_tsc(const struct machine *machine)
+{
+    return atomic_load_explicit(&machine->due_tsc, memory_order_relaxed);
+}
+
+/* Whose machine gets what is typed, if it takes input; NULL: nobody's. On the boot processor. */
+void machine_set_console(struct vm *vm);
+
+/* The interrupt handler for console input, on the boot processor: wakes the VM of the console. */
+void machine_console_input(void);
+
+/* Whether input came that machine_advance() has not offered to this VM yet. */
+bool machine_input_arrived(const struct machine *machine);
+
+/* Lets device timers run up to now, and hands over what was typed if the guest has room. */
+void machine_advance(struct vm *vm);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual processor, its contexts, and the loop that runs it. */
+#ifndef LAPWING_CORE_VCPU_H
+#define LAPWING_CORE_VCPU_H
+
+#include <stdatomic.h>
+
+#include "apic/lapic.h"
+#include "core/cpu.h"
+#include "core/guest_start.h"
+#include "core/msr.h"
+#include "core/sched.h"
+#include "core/vm.h"
+#include "vmx/vmx.h"
+
+/* One virtual processor in one VTL. */
+struct context {
+    struct vmx_context vmx;
+    struct lapic lapic;
+    struct apic_post *post;
+    void *apic_page;
+    struct vcpu *vcpu;
+    unsigned nmis; /* owed to the guest, 0 to 2 */
+};
+
+enum vcpu_state {
+    VCPU_RUNNABLE,
+    VCPU_HALTED, /* by HLT: an interrupt that it could take, or an NMI, wakes it */
+    VCPU_WAITS_FOR_SIPI,
+};
+
+/* Belongs to the CPU that runs it. Others may post to the contexts' APICs and wake it. */
+struct vcpu {
+    struct vm *vm;
+    uint32_t index;
+    uint32_t apic_id; /* 32-bit ID, fixed */
+    enum vcpu_state state;
+    struct guest_regs regs;
+    size_t fpu_size;
+    struct guest_msrs msrs;
+    struct context contexts[VM_VTLS];
+    struct context *active;
+    struct sched_entity sched;
+};
+
+/* Makes a processor in power-up state. NULL, and nothing left behind, when memory is short. */
+struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id);
+void vcpu_destroy(struct vcpu *vcpu);
+
+/* Gives a processor that has not run yet the state a loader asks for. On any CPU. */
+void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start);
+
+/*
+ * A turn: runs @vcpu on this CPU, its home, until its slice is over, it has nothing to do or its VM
+ * stops. With SCHED_SLEEPS *deadline is the host TSC at which it wakes by itself. For core/sched.c.
+ */
+enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
+
+/* The guest's CR4, on the CPU that runs @vcpu. */
+uint64_t vcpu_cr4(struct vcpu *vcpu);
+
+#endif

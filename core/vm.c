@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Virtual machines: made from configuration and files, run to their end, freed. */
+#include "core/vm.h"
+
+#include "core/assert.h"
+#include "core/guest_acpi.h"
+#include "core/guest_apic.h"
+#include "core/guest_files.h"
+#include "core/guest_layout.h"
+#include "core/image.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "core/time.h"
+#include "core/vcpu.h"
+#include "core/vm_report.h"
+#include "core/x86.h"
+
+/* ---- Memory ------------------------------------------------------------------------------------
+ */
+
+static void *table_alloc(void *arg)
+{
+    (void)arg;
+    return page_alloc();
+}
+
+static void table_free(void *arg, void *page)
+{
+    (void)arg;
+    page_free(page);
+}
+
+static uint64_t table_physical(void *arg, const void *page)
+{
+    (void)arg;
+    return virt_to_phys(page);
+}
+
+static void *table_pointer(void *arg, uint64_t physical)
+{
+    (void)arg;
+    return phys_to_virt(physical);
+}
+
+static const struct ept_memory table_memory = {
+    .alloc = table_alloc,
+    .free = table_free,
+    .physical = table_physical,
+    .pointer = table_pointer,
+};
+
+/* One piece of guest RAM, aligned as its size lets large pages use it. */
+static bool add_piece(struct vm *vm, gpa_t gpa, uint64_t size)
+{
+    void *block = memory_alloc(size, size >= PAGE_SIZE_1G ? PAGE_SIZE_1G : PAGE_SIZE_2M);
+
+    if (block == NULL)
+        return false;
+    if (!gm_add(&vm->memory, gpa, size, block)) {
+        memory_free(block, size);
+        return false;
+    }
+    return ept_map(&vm->ept[0], gpa, virt_to_phys(block), size, EPT_RWX, EPT_WRITE_BACK);
+}
+
+/* Guest RAM from @gpa on, in as few pieces as free memory allows. */
+static bool add_ram(struct vm *vm, gpa_t gpa, uint64_t size)
+{
+    while (size > 0) {
+        uint64_t piece = min(size, align_down(memory_statistics().largest, PAGE_SIZE_2M));
+
+        while (piece >= PAGE_SIZE_2M && !add_piece(vm, gpa, piece))
+            piece = align_down(piece / 2, PAGE_SIZE_2M);
+        if (piece < PAGE_SIZE_2M)
+            return false;
+        gpa += piece;
+        size -= piece;
+    }
+    return true;
+}
+
+static bool add_memory(struct vm *vm)
+{
+    uint64_t low = guest_low_ram(vm->config->memory);
+    uint64_t high = guest_high_ram(vm->config->memory);
+
+    if (!ept_init(&vm->ept[0], this_cpu()->vmx->caps, &table_memory))
+        return false;
+    return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high);
+}
+
+static void free_memory(struct vm *vm)
+{
+    if (vm->ept[0].root != NULL)
+        ept_destroy(&vm->ept[0]);
+    for (uint32_t i = 0; i < vm->memory.count; i++)
+        memory_free(vm->memory.slots[i].hva, vm->memory.slots[i].size);
+}
+
+/* ---- Processors --------------------------------------------------------------------------------
+ */
+
+static bool add_vcpus(struct vm *vm)
+{
+    uint32_t count = vm->config->vcpus;
+
+    vm->vcpus = memory_alloc(count * sizeof(struct vcpu *), MEMORY_GRANULE);
+    if (vm->vcpus == NULL)
+        return false;
+    for (; vm->vcpu_count < count; vm->vcpu_count++) {
+        struct vcpu *vcpu = vcpu_create(vm, vm->vcpu_count, vm->vcpu_count);
+
+        if (vcpu == NULL)
+            return false;
+        vm->vcpus[vm->vcpu_count] = vcpu;
+    }
+    return true;
+}
+
+static void free_vcpus(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vcpu_destroy(vm->vcpus[i]);
+    memory_free(vm->vcpus, vm->config->vcpus * sizeof(struct vcpu *));
+}
+
+/* ---- The guest's files -------------------------------------------------------------------------
+ */
+
+static bool load(struct vm *vm, const struct handover *handover)
+{
+    struct vcpu *bsp = vm->vcpus[0];
+    struct image_boot boot;
+    struct image_error error;
+    struct guest_start start;
+
+    guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
+    boot.rsdp = guest_acpi_build(&vm->memory, &bsp->apic_id, 1);
+    if (!image_load(&boot, &vm->memory, &start, &error)) {
+        log_error("vm %s: %s", vm->config->name, error.text);
+        return false;
+    }
+    vcpu_set_start(bsp, &start);
+    return true;
+}
+
+/* ---- Life --------------------------------------------------------------------------------------
+ */
+
+static void set_clock(struct vm *vm)
+{
+    vm->tsc_hz = time_tsc_hz();
+    vm->tsc_start = time_now_tsc();
+    vm->tsc_limit =
+        vm->config->time_limit_ns == 0 ? UINT64_MAX : ns_to_tsc(vm->config->time_limit_ns);
+}
+
+static bool make(struct vm *vm, const struct handover *handover)
+{
+    if (!add_memory(vm)) {
+        struct memory_statistics s = memory_statistics();
+
+        log_error("vm %s: no memory for a guest of %llu MiB: %llu MiB are free", vm->config->name,
+                  (unsigned long long)(vm->config->memory >> 20),
+                  (unsigned long long)(s.free >> 20));
+        return false;
+    }
+    guest_apic_init_domain(vm);
+    set_clock(vm);
+    machine_init(vm, (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND);
+    if (!add_vcpus(vm)) {
+        log_error("vm %s: no memory for its virtual processors", vm->config->name);
+        return false;
+    }
+    return load(vm, handover);
+}
+
+struct vm *vm_create(const struct config_vm *config, const struct handover *handover)
+{
+    struct vm *vm = memory_alloc(sizeof(*vm), PAGE_SIZE);
+
+    if (vm == NULL) {
+        log_error("vm %s: no memory to describe it", config->name);
+        return NULL;
+    }
+    vm->config = config;
+    if (make(vm, handover))
+        return vm;
+    vm_destroy(vm);
+    return NULL;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    free_vcpus(vm);
+    apic_domain_destroy(&vm->apic);
+    free_memory(vm);
+    memory_free(vm, sizeof(*vm));
+}
+
+uint64_t vm_time_tsc(const struct vm *vm)
+{
+    return time_now_tsc() - vm->tsc_start;
+}
+
+uint64_t vm_time_ns(const struct vm *vm)
+{
+    return tsc_to_ns(vm_time_tsc(vm));
+}
+
+void vm_stop(struct vm *vm, enum vm_stop reason, uint32_t code)
+{
+    uint32_t running = VM_RUNS;
+
+    if (!atomic_compare_exchange_strong(&vm->stop, &running, reason))
+        return;
+    vm->stop_code = code;
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        sched_wake(vm->vcpus[i]);
+}
+
+void vm_vcpu_finished(struct vm *vm)
+{
+    if (atomic_fetch_sub(&vm->vcpus_left, 1) == 1)
+        interrupt_kick(cpu_get(0));
+}
+
+static bool is_finished(void *arg)
+{
+    const struct vm *vm = arg;
+
+    return atomic_load(&vm->vcpus_left) == 0;
+}
+
+enum vm_stop vm_run(struct vm *vm)
+{
+    log_info("vm %s: started", vm->config->name);
+    atomic_store(&vm->vcpus_left, vm->vcpu_count);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        sched_start(vm->vcpus[i], sched_home(i));
+    machine_set_console(vm);
+    sched_loop_until(is_finished, vm);
+    machine_set_console(NULL);
+    vm_report(vm);
+    return atomic_load(&vm->stop);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtual machine: memory, devices, one APIC domain, virtual processors. */
+#ifndef LAPWING_CORE_VM_H
+#define LAPWING_CORE_VM_H
+
+#include <stdatomic.h>
+
+#include "apic/domain.h"
+#include "core/config.h"
+#include "core/guest_memory.h"
+#include "core/guest_start.h"
+#include "core/handover.h"
+#include "core/machine.h"
+#include "core/types.h"
+#include "vmx/ept.h"
+
+struct vcpu;
+
+enum { VM_VTLS = 1 };
+
+enum vm_stop {
+    VM_RUNS,
+    VM_POWER_OFF,
+    VM_RESET,
+    VM_DEBUG_EXIT,
+    VM_TIME_LIMIT,
+    VM_TRIPLE_FAULT,
+    VM_ERROR, /* the reason was logged where it was found */
+};
+
+struct vm {
+    const struct config_vm *config;
+    struct guest_memory memory;
+    struct ept ept[VM_VTLS];
+    struct apic_domain apic;
+    struct machine machine;
+
+    struct vcpu **vcpus;
+    uint32_t vcpu_count;
+
+    uint64_t tsc_hz;    /* of the guest: the host's */
+    uint64_t tsc_start; /* host TSC at which guest time is 0 */
+    uint64_t tsc_limit; /* guest time in TSC ticks at which the VM is stopped; UINT64_MAX: never */
+
+    _Atomic uint32_t vcpus_left; /* that the scheduler has not finished */
+
+    /* The first to set `stop` away from VM_RUNS also sets the code; then every vCPU is woken. */
+    _Atomic uint32_t stop; /* enum vm_stop */
+    uint32_t stop_code;    /* with VM_DEBUG_EXIT */
+};
+
+/*
+ * Makes a VM from its configuration and the files boot/ loaded: memory, tables, kernel, devices,
+ * processors, ready to run. NULL, with the reason logged, when memory is short or a file does not
+ * load; then nothing is left behind.
+ */
+struct vm *vm_create(const struct config_vm *config, const struct handover *handover);
+
+/* Frees everything. No vCPU of it may run. */
+void vm_destroy(struct vm *vm);
+
+/* Runs the VM on all CPUs in VMX operation until it stops, and logs why and what it cost. On the
+ * boot processor, which meanwhile runs its share of all virtual processors. */
+enum vm_stop vm_run(struct vm *vm);
+
+/* One of its vCPUs will not run again. For core/sched.c, on any CPU. */
+void vm_vcpu_finished(struct vm *vm);
+
+/*
+ * Ends the VM: its vCPUs leave the guest. The first reason stands. Any CPU; returns at once.
+ */
+void vm_stop(struct vm *vm, enum vm_stop reason, uint32_t code);
+
+static inline bool vm_stopping(const struct vm *vm)
+{
+    return atomic_load_explicit(&vm->stop, memory_order_relaxed) != VM_RUNS;
+}
+
+/* Guest time: TSC ticks, and nanoseconds, since the VM started. */
+uint64_t vm_time_tsc(const struct vm *vm);
+uint64_t vm_time_ns(const struct vm *vm);
+
+#endif
