@@ -102,6 +102,8 @@ include boot/boot.mk
 
 include tools/run.mk
 
+include tests/tests.mk
+
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean
 all: $(O)/BOOTX64.EFI ## build BOOTX64.EFI

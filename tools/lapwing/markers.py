@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass, field
 
-FIRST_WORDS = re.compile(rb"^(\[ *\d+\.\d{6}\] |lapwing: |PANIC: )", re.MULTILINE)
+FIRST_WORDS = re.compile(rb"^(Lapwing |lapwing: |PANIC: |\[ *\d+\.\d{6}\] )", re.MULTILINE)
 STAMP = r"(?:\[ *\d+\.\d{6}\] \w+ +)?"
 VM_STARTED = re.compile(STAMP + r"lapwing: vm (\S+): started")
 VM_STOPPED = re.compile(STAMP + r"lapwing: vm (\S+): stopped: (.*)")

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The tiny guests of tests/guest: many in one boot, each judged by its TAP and by how it ended."""
+
+import re
+import time
+from dataclasses import dataclass, field
+
+from lapwing import config, disk, paths
+from lapwing.emulators import Machine
+from lapwing.markers import VM_STARTED, VM_STOPPED, Story
+from lapwing.session import Session
+from tests.runner import tap
+from tests.runner.report import KEPT, Result
+
+SOURCES = paths.ROOT / "tests" / "guest"
+DECLARATION = re.compile(r"\s*(?://|;)\s*(memory|cmdline|module|time_limit|expect|worlds):\s*(.*?)\s*$")
+DECLARATION_LINES = 30
+WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
+STAMPED = re.compile(r"\[ *\d+\.\d{6}\] ")
+FIRMWARE_LIMIT = 120  # seconds of wall clock up to the first guest
+GUEST_LIMIT = 30  # and per guest, besides its own
+EMULATED_SECOND = 10  # wall-clock seconds that a second of guest time may take
+BOOTS_MAX = 6  # a boot that dies is repeated with the guests that are left, so often
+
+
+@dataclass
+class Guest:
+    """A test guest and what its source declares."""
+
+    name: str
+    memory: str = "64M"
+    cmdline: str = ""
+    modules: list = field(default_factory=list)
+    time_limit: str = "10s"
+    expect: str = "debug-exit code 1"
+    without: dict = field(default_factory=dict)  # world: reason
+
+    def vm(self):
+        keys = {"memory": self.memory, "time_limit": self.time_limit}
+        return config.Vm(self.name, paths.BUILD / "guest" / f"{self.name}.elf", None, self.cmdline,
+                         self.modules, keys)
+
+    def seconds(self):
+        """Its time limit in seconds."""
+        number, unit = re.fullmatch(r"(\d+)\s*(ms|s|min)", self.time_limit).groups()
+        return int(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
+
+
+def read(source):
+    """The guest of one source file."""
+    guest = Guest(source.stem)
+    for line in source.read_text().splitlines()[:DECLARATION_LINES]:
+        match = DECLARATION.match(line)
+        if not match:
+            continue
+        key, value = match.groups()
+        if key == "module":
+            path, _, text = value.partition(" ")
+            guest.modules.append((paths.ROOT / path, text))
+        elif key == "worlds":
+            guest.without = dict(WITHOUT.findall(value))
+        else:
+            setattr(guest, key, value)
+    return guest
+
+
+def all_guests():
+    sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
+    guests = [read(source) for source in sorted(sources) if not source.stem.startswith("bench_")]
+    if not guests:
+        raise RuntimeError(f"no guests in {SOURCES}")
+    return guests
+
+
+def judge(guest, world, lines, reason, seconds):
+    """The result of a guest that printed lines and ended for reason."""
+    judgement = tap.judge(lines)
+    failures = judgement.failures
+    if not re.match(re.escape(guest.expect) + r"(?!\w)", reason):
+        failures.append(f"saw the end '{reason}', expected '{guest.expect}'")
+    return Result(f"{world.name}/{guest.name}", judgement.passed, failures, judgement.skips,
+                  "\n".join(lines + [f"stopped: {reason}", ""]).encode(), seconds)
+
+
+class Boot:
+    """One boot of a world; reports guests as they end and knows which are left."""
+
+    def __init__(self, world, guests, report):
+        self._world = world
+        self._left = {guest.name: guest for guest in guests}
+        self._report = report
+        self._current = None
+        self._began = False
+        self._lines = []
+        self._since = time.monotonic()
+
+    def run(self, image):
+        """Returns the guests that did not run."""
+        story = Story()
+        trouble = None
+        with Session(self._world.emulator, Machine(image, self._world.cpu_model)) as session:
+            while not trouble:
+                data = session.read(1)
+                for line in story.feed(data or b""):
+                    self._line(line)
+                if data is None or story.done:
+                    break
+                trouble = self._trouble(story)
+            if story.panic:
+                # The report of a panic takes a moment.
+                while (data := session.read(2)):
+                    self._lines += story.feed(data)
+            log = bytes(session.log)
+            emulator_log = session.emulator_log()
+        if self._left:
+            self._blame(trouble or story.verdict() or "the emulator ended before Lapwing was done",
+                        log, emulator_log)
+        return list(self._left.values())
+
+    def _line(self, line):
+        if match := VM_STARTED.match(line):
+            self._current = self._left.get(match[1])
+            self._began = True
+            self._lines = []
+            self._since = time.monotonic()
+        elif (match := VM_STOPPED.match(line)) and self._current:
+            seconds = time.monotonic() - self._since
+            self._report.add(judge(self._current, self._world, self._lines, match[2], seconds))
+            del self._left[self._current.name]
+            self._current = None
+            self._since = time.monotonic()
+        elif not STAMPED.match(line):
+            self._lines.append(line)
+
+    def _trouble(self, story):
+        if story.panic or story.refused:
+            return story.verdict()
+        limit = FIRMWARE_LIMIT
+        if self._current:
+            limit = GUEST_LIMIT + EMULATED_SECOND * self._current.seconds()
+        limit *= self._world.slowness
+        if time.monotonic() - self._since > limit:
+            return f"nothing ended within {limit:.0f} s of wall clock"
+        return None
+
+    def _blame(self, trouble, log, emulator_log):
+        """The guest that ran, else the first one left, pays for a boot that died; all do when
+        it died before the first guest, for then a second boot would not do better."""
+        log += b"\n---- the emulator's log ----\n" + emulator_log[-20000:].encode()
+        guests = list(self._left.values())
+        if self._began:
+            guests = [self._current or guests[0]]
+        for guest in guests:
+            name = f"{self._world.name}/{guest.name}"
+            self._report.add(Result(name, 0, [trouble], [], log, time.monotonic() - self._since))
+            del self._left[guest.name]
+
+
+def run(world, guests, report):
+    """Runs these guests in one world."""
+    if missing := world.emulator.missing():
+        for guest in guests:
+            report.add(Result(f"{world.name}/{guest.name}", 0, [], [missing]))
+        return
+    left = []
+    for guest in guests:
+        if world.name in guest.without:
+            report.add(Result(f"{world.name}/{guest.name}", 0, [], [guest.without[world.name]]))
+        else:
+            left.append(guest)
+    image = KEPT / f"{world.name}.img"
+    for _ in range(BOOTS_MAX):
+        if not left:
+            break
+        files = config.image_files([guest.vm() for guest in left], world.emulator.exit_key,
+                                   paths.EFI_APPLICATION)
+        disk.make(image, files)
+        left = Boot(world, left, report).run(image)
+    for guest in left:
+        report.add(Result(f"{world.name}/{guest.name}", 0,
+                          [f"did not run: {BOOTS_MAX} boots of this world died"]))
+    image.unlink(missing_ok=True)

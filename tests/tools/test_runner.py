@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The parts of the test runner that decide between passed and failed, fed with bad news."""
+
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from lapwing.markers import Story  # noqa: E402
+from tests.runner import guests, tap, worlds  # noqa: E402
+from tests.tools import unittest_tap  # noqa: E402
+
+WORLD = worlds.BOCHS[0]
+
+
+class Tap(unittest.TestCase):
+    def failures(self, *lines):
+        return tap.judge(lines).failures
+
+    def test_all_well(self):
+        judgement = tap.judge(["1..2", "ok 1 - a", "noise", "ok 2 - b"])
+        self.assertEqual((judgement.passed, judgement.failures), (2, []))
+
+    def test_plan_may_come_last(self):
+        self.assertEqual(self.failures("ok 1 - a", "1..1"), [])
+
+    def test_no_output(self):
+        self.assertEqual(self.failures(), ["saw no plan and 0 points, expected a line 1..N"])
+
+    def test_no_plan(self):
+        self.assertEqual(len(self.failures("ok 1 - a")), 1)
+
+    def test_point_missing(self):
+        self.assertEqual(self.failures("1..2", "ok 1 - a"), ["saw 1 points, expected 2"])
+
+    def test_point_too_many(self):
+        self.assertEqual(self.failures("1..1", "ok 1 - a", "ok 2 - b"),
+                         ["saw 2 points, expected 1"])
+
+    def test_not_ok(self):
+        self.assertEqual(self.failures("1..1", "not ok 1 - a # saw 1 expected 2"),
+                         ["not ok: a # saw 1 expected 2"])
+
+    def test_bail_out(self):
+        self.assertIn("bailed out: no memory", self.failures("1..1", "Bail out! no memory"))
+
+    def test_point_out_of_order(self):
+        self.assertEqual(len(self.failures("ok 2 - b", "1..1")), 1)
+
+    def test_skip_is_no_pass(self):
+        judgement = tap.judge(["1..1", "ok 1 - a # SKIP no such CPU"])
+        self.assertEqual((judgement.passed, judgement.skips), (0, ["a: no such CPU"]))
+
+    def test_empty_plan_of_a_group(self):
+        self.assertEqual(self.failures("1..1", "ok 1 - a", "1..1"), ["saw 1 points, expected 2"])
+
+
+class Guests(unittest.TestCase):
+    def judge(self, reason, **declared):
+        return guests.judge(guests.Guest("x", **declared), WORLD, ["ok 1 - a", "1..1"], reason, 0)
+
+    def test_the_expected_end(self):
+        result = self.judge("debug-exit code 1")
+        self.assertEqual((result.passed, result.failures), (1, []))
+
+    def test_another_end(self):
+        self.assertEqual(self.judge("triple fault").failures,
+                         ["saw the end 'triple fault', expected 'debug-exit code 1'"])
+
+    def test_a_longer_code(self):
+        self.assertEqual(len(self.judge("debug-exit code 11").failures), 1)
+
+    def test_time_limit_in_words(self):
+        self.assertEqual(self.judge("time limit of 1000 ms reached", expect="time limit").failures,
+                         [])
+
+
+class Markers(unittest.TestCase):
+    def story(self, *lines):
+        story = Story()
+        for line in lines:
+            story.feed(line)
+        return story
+
+    def test_bytes_arrive_one_by_one(self):
+        text = b"[    1.000000] info  lapwing: vm a: started\r\n" \
+               b"[    2.000000] info  lapwing: vm a: stopped: power-off\r\n" \
+               b"[    2.000001] info  lapwing: all VMs are done"
+        story = self.story(*(text[i:i + 1] for i in range(len(text))))
+        self.assertEqual((story.done, story.verdict()), (True, None))
+
+    def test_one_of_two_failed(self):
+        story = self.story(b"lapwing: vm a: started\nlapwing: vm a: stopped: power-off\n",
+                           b"lapwing: vm b: started\nlapwing: vm b: stopped: triple fault\n",
+                           b"lapwing: all VMs are done\n")
+        self.assertEqual(story.verdict(), "vm b: triple fault")
+
+    def test_cut_short(self):
+        story = self.story(b"lapwing: vm a: started\nlapwing: vm a: stopped: power-off\n")
+        self.assertIsNotNone(story.verdict())
+
+    def test_a_guest_cannot_speak_for_lapwing_within_a_line(self):
+        story = self.story(b"the guest says lapwing: all VMs are done\n")
+        self.assertFalse(story.done)
+
+    def test_panic_and_refusal(self):
+        self.assertIn("it broke", self.story(b"PANIC: it broke\n").verdict())
+        self.assertIn("no VMX", self.story(b"lapwing: refused: no VMX\n").verdict())
+
+
+unittest_tap.main()
