@@ -110,13 +110,17 @@ static ALWAYS_INLINE void visit_physical(struct route *route, const struct apic_
     }
 }
 
-/* An APIC with several of the bits is listed under each, and visited under the lowest. */
+/* The runs of a cluster's present bits follow each other. An APIC with several of the bits is listed
+ * under each, and visited under the lowest. */
 static void visit_cluster(struct route *route, const struct apic_map *map,
                           const struct apic_cluster *cluster, uint32_t bits)
 {
-    for (uint32_t rest = bits & cluster->present; rest != 0; rest &= rest - 1) {
+    const struct apic_run *run = &map->runs[cluster->run];
+    for (uint32_t rest = cluster->present; rest != 0; rest &= rest - 1, run++) {
         uint32_t bit = rest & -rest;
-        const struct apic_run *run = apic_map_run(map, cluster, bit);
+        if ((bits & bit) == 0) {
+            continue;
+        }
         const struct apic_entry *entry = &map->logical[run->first];
         for (uint32_t i = 0; i < run->count; i++) {
             if ((entry[i].bits & bits & (bit - 1)) == 0) {

@@ -6,3 +6,20 @@ APIC_TESTS := $(filter $(O)/host/test_apic_%,$(HOST_TESTS))
 
 # Every test of the engine links all of it, and the rig.
 $(APIC_TESTS): $(APIC_SRC:%.c=$(O)/host/%.o) $(O)/host/tests/host/apic_rig.o
+
+# ---- Speed ----
+# Plain optimised objects, with no sanitizer in the way.
+BENCH_CFLAGS = $(COMMON)
+BENCH_OBJ := $(APIC_SRC:%.c=$(O)/bench/%.o) $(O)/bench/tests/host/bench_apic.o \
+  $(O)/bench/tests/host/apic_kvm.o
+
+$(O)/bench/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+$(O)/bench/bench_apic: $(BENCH_OBJ)
+	$(CC) -o $@ $^
+
+.PHONY: bench-apic
+bench-apic: $(O)/bench/bench_apic ## measure APIC routing; table in build/bench-apic.csv
+	$< $(O)/bench-apic.csv
