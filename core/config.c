@@ -84,7 +84,7 @@ struct quote {
 
 static struct quote quote(struct config_span span)
 {
-    struct quote q;
+    struct quote q = {0};
     size_t length = span.length;
 
     if (length > QUOTE_MAX) {
@@ -319,10 +319,17 @@ static bool fail_value(struct parser *p, const struct config_key *key, struct co
     }
 }
 
+static bool fail_twice(struct parser *p, struct config_span name, uint32_t first_line)
+{
+    char title[CONFIG_NAME_MAX + 8];
+
+    return fail(p, name.text, "'%s' is set twice in %s, first in line %u; expected it once",
+                quote(name).text, section_title(p, title, sizeof(title)), first_line);
+}
+
 static bool parse_key(struct parser *p, struct config_span name, struct config_span value)
 {
     size_t i = 0;
-    char title[CONFIG_NAME_MAX + 8];
 
     while (i < config_key_count &&
            (config_keys[i].section != p->section || !span_is(name, config_keys[i].name)))
@@ -332,8 +339,7 @@ static bool parse_key(struct parser *p, struct config_span name, struct config_s
 
     const struct config_key *key = &config_keys[i];
     if (p->key_lines[i] && key->kind != CONFIG_KIND_MODULE)
-        return fail(p, name.text, "'%s' is set twice in %s, first in line %u; expected it once",
-                    key->name, section_title(p, title, sizeof(title)), p->key_lines[i]);
+        return fail_twice(p, name, p->key_lines[i]);
     p->key_lines[i] = p->line_number;
 
     enum config_verdict verdict = config_set(p->config, p->vm, key, value);

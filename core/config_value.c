@@ -198,11 +198,12 @@ static void with_unit(uint64_t number, const struct unit *units, char *buf, size
 static void expected_range(const struct config_key *key, const char *what, const struct unit *units,
                            const char *example, char *buf, size_t size)
 {
-    char min[32], max[32], grain[48] = "", step[32];
+    char min[32], max[32], grain[48] = "";
 
     with_unit(key->min, units, min, sizeof(min));
     with_unit(key->max, units, max, sizeof(max));
     if (key->grain) {
+        char step[32];
         with_unit(key->grain, units, step, sizeof(step));
         format_string(grain, sizeof(grain), " in steps of %s", step);
     }

@@ -210,7 +210,7 @@ static bool find_entry(struct image_plan *plan, const struct elf *elf)
 
 bool image_plan_elf(struct image_plan *plan)
 {
-    struct elf elf;
+    struct elf elf = {0};
     uint32_t loaded = 0;
 
     if (!open_elf(plan, &elf))

@@ -74,7 +74,7 @@ static int64_t find_header(const struct image_file *kernel)
         uint32_t magic = (uint32_t)image_file_number(kernel, at + HEADER_MAGIC_AT, 4);
         uint32_t flags = (uint32_t)image_file_number(kernel, at + HEADER_FLAGS_AT, 4);
         uint32_t checksum = (uint32_t)image_file_number(kernel, at + HEADER_CHECKSUM_AT, 4);
-        if (magic == HEADER_MAGIC && magic + flags + checksum == 0)
+        if (magic == HEADER_MAGIC && checksum == 0 - (magic + flags))
             return (int64_t)at;
     }
     return -1;

@@ -39,7 +39,7 @@ struct label {
 
 static struct label label(const struct image_piece *piece)
 {
-    struct label l;
+    struct label l = {0};
     char number[16] = "";
 
     if (piece->number)
