@@ -103,6 +103,7 @@ static bool stop_others(void)
 
 _Noreturn void machine_end(bool ok)
 {
+    console_write(NULL, 0); /* a line that another CPU is writing is finished first */
     if (stop_others()) {
         end_emulator(ok);
         print("The machine can be switched off now.");

@@ -36,9 +36,10 @@ uint64_t tsc_to_ns(uint64_t tsc);
 uint64_t ns_to_tsc(uint64_t ns);
 
 /*
- * Arms this CPU's timer: an interrupt at or, where the hardware cannot count that far, before the
- * host TSC value `tsc_deadline` (at once when it has passed), which ends cpu_wait() and makes a VM
- * exit. One deadline at a time; a new one replaces it. Fires once. Needs interrupt_init_cpu().
+ * Arms this CPU's timer: an interrupt at the host TSC value `tsc_deadline` (at once when it has
+ * passed), which ends cpu_wait() and makes a VM exit. Without TSC-deadline mode it comes a little
+ * early, or much when the deadline is far: compare with the clock, and arm again. One deadline at
+ * a time; a new one replaces it. Fires once. Needs interrupt_init_cpu().
  */
 void timer_arm(uint64_t tsc_deadline);
 void timer_disarm(void);

@@ -31,6 +31,7 @@ static void integers_print_as_in_c(void **state)
     SAME("%lu %llu %zu", ULONG_MAX, ULLONG_MAX, (size_t)7);
     SAME("%x %X %lx %#x %#X %#x", 0xabcdu, 0xabcdu, ULONG_MAX, 0xabu, 0xabu, 0u);
     SAME("%hhd %hd %hhu %hx", -1, -2, 255, 0xffff);
+    SAME("%hhd %hd %hhu %hx", 0x180, 0x18000, 0x1ff, 0x12345);
     SAME("[%5d][%-5d][%05d][%+d][% d]", 42, 42, 42, 42, 42);
     SAME("[%5d][%-5d][%05d][%+d][% d]", -42, -42, -42, -42, -42);
     SAME("[%.3d][%8.3d][%-8.3d][%.0d][%.0d]", 7, 7, 7, 0, 1);

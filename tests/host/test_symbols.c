@@ -41,8 +41,8 @@ static int drop_self(void **state)
     return 0;
 }
 
-/* The link-time address of a function, found the long way. */
-static uint64_t address_of(const char *name)
+/* A function of this file, found the long way. */
+static const Elf64_Sym *symbol_of(const char *name)
 {
     const Elf64_Ehdr *header = (const Elf64_Ehdr *)file;
     const Elf64_Shdr *sections = (const Elf64_Shdr *)(file + header->e_shoff);
@@ -53,11 +53,16 @@ static uint64_t address_of(const char *name)
         const char *names = file + sections[sections[i].sh_link].sh_offset;
         for (size_t j = 0; j < sections[i].sh_size / sizeof(*symbols); j++) {
             if (strcmp(names + symbols[j].st_name, name) == 0)
-                return symbols[j].st_value;
+                return &symbols[j];
         }
     }
     fail();
-    return 0;
+    return NULL;
+}
+
+static uint64_t address_of(const char *name)
+{
+    return symbol_of(name)->st_value;
 }
 
 static void nothing_is_found_without_a_file(void **state)
@@ -81,6 +86,22 @@ static void functions_are_found_by_any_address_inside(void **state)
                         "symbols_lookup");
     assert_int_equal(offset, 5);
     assert_null(symbols_lookup(0, &offset));
+}
+
+/* What comes next may be padding, which is of no function, or another function. */
+static void a_function_ends_where_its_size_says(void **state)
+{
+    static const char *const names[] = {"main", "symbols_lookup", "symbols_init"};
+    (void)state;
+    symbols_init(file, file_size);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const Elf64_Sym *symbol = symbol_of(names[i]);
+        uint64_t offset;
+        const char *last = symbols_lookup(symbol->st_value + symbol->st_size - 1, &offset);
+        assert_string_equal(last, names[i]);
+        const char *next = symbols_lookup(symbol->st_value + symbol->st_size, &offset);
+        assert_true(!next || strcmp(next, names[i]) != 0);
+    }
 }
 
 static void a_damaged_file_is_survived(void **state)
@@ -112,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_found_without_a_file),
         cmocka_unit_test(functions_are_found_by_any_address_inside),
+        cmocka_unit_test(a_function_ends_where_its_size_says),
         cmocka_unit_test(a_damaged_file_is_survived),
     };
     return cmocka_run_group_tests(tests, load_self, drop_self);
