@@ -7,6 +7,7 @@
 #include "core/guest_apic.h"
 #include "core/guest_files.h"
 #include "core/guest_layout.h"
+#include "core/guest_smbios.h"
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -139,6 +140,10 @@ static bool load(struct vm *vm, const struct handover *handover)
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
     boot.rsdp = guest_acpi_build(&vm->memory, &bsp->apic_id, 1);
+    if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
+        log_error("vm %s: no RAM for the firmware tables", vm->config->name);
+        return false;
+    }
     if (!image_load(&boot, &vm->memory, &start, &error)) {
         log_error("vm %s: %s", vm->config->name, error.text);
         return false;
