@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lapwing import config, disk, paths
 from lapwing.emulators import Machine
-from lapwing.markers import VM_STARTED, VM_STOPPED, Story
+from lapwing.markers import LOG_LINE, VM_STARTED, VM_STOPPED, Story
 from lapwing.session import Session
 from tests.runner import tap
 from tests.runner.report import KEPT, Result
@@ -16,7 +16,6 @@ SOURCES = paths.ROOT / "tests" / "guest"
 DECLARATION = re.compile(r"\s*(?://|;)\s*(memory|cmdline|module|time_limit|expect|worlds):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
 WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
-STAMPED = re.compile(r"\[ *\d+\.\d{6}\] ")
 FIRMWARE_LIMIT = 120  # seconds of wall clock up to the first guest
 GUEST_LIMIT = 30  # and per guest, besides its own
 EMULATED_SECOND = 10  # wall-clock seconds that a second of guest time may take
@@ -129,7 +128,7 @@ class Boot:
             del self._left[self._current.name]
             self._current = None
             self._since = time.monotonic()
-        elif not STAMPED.match(line):
+        elif not LOG_LINE.match(line):
             self._lines.append(line)
 
     def _trouble(self, story):

@@ -79,6 +79,10 @@ class Guests(unittest.TestCase):
                          [])
 
 
+def log(text):
+    return f"[    1.000000] info  {text}\r\n".encode()
+
+
 class Markers(unittest.TestCase):
     def story(self, *lines):
         story = Story()
@@ -87,25 +91,28 @@ class Markers(unittest.TestCase):
         return story
 
     def test_bytes_arrive_one_by_one(self):
-        text = b"[    1.000000] info  lapwing: vm a: started\r\n" \
-               b"[    2.000000] info  lapwing: vm a: stopped: power-off\r\n" \
-               b"[    2.000001] info  lapwing: all VMs are done"
+        # The emulator ends before the last line end is out.
+        text = (log("vm a: started") + log("vm a: stopped: power-off") +
+                log("lapwing: all VMs are done")).rstrip()
         story = self.story(*(text[i:i + 1] for i in range(len(text))))
         self.assertEqual((story.done, story.verdict()), (True, None))
 
     def test_one_of_two_failed(self):
-        story = self.story(b"lapwing: vm a: started\nlapwing: vm a: stopped: power-off\n",
-                           b"lapwing: vm b: started\nlapwing: vm b: stopped: triple fault\n",
-                           b"lapwing: all VMs are done\n")
+        story = self.story(log("vm a: started"), log("vm a: stopped: power-off"),
+                           log("vm b: started"), log("vm b: stopped: triple fault"),
+                           log("lapwing: all VMs are done"))
         self.assertEqual(story.verdict(), "vm b: triple fault")
 
     def test_cut_short(self):
-        story = self.story(b"lapwing: vm a: started\nlapwing: vm a: stopped: power-off\n")
-        self.assertIsNotNone(story.verdict())
+        story = self.story(log("vm a: started"), log("vm a: stopped: power-off"))
+        self.assertEqual(story.verdict(), "the emulator ended before Lapwing was done")
 
-    def test_a_guest_cannot_speak_for_lapwing_within_a_line(self):
-        story = self.story(b"the guest says lapwing: all VMs are done\n")
-        self.assertFalse(story.done)
+    def test_nothing_ran(self):
+        self.assertEqual(self.story(log("lapwing: all VMs are done")).verdict(), "no VM ran")
+
+    def test_a_guest_does_not_speak_for_lapwing(self):
+        story = self.story(b"lapwing: all VMs are done\n", b"it says " + log("vm a: started"))
+        self.assertEqual((story.done, story.started), (False, []))
 
     def test_panic_and_refusal(self):
         self.assertIn("it broke", self.story(b"PANIC: it broke\n").verdict())

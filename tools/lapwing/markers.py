@@ -5,12 +5,13 @@ import re
 from dataclasses import dataclass, field
 
 FIRST_WORDS = re.compile(rb"^(Lapwing |lapwing: |PANIC: |\[ *\d+\.\d{6}\] )", re.MULTILINE)
-STAMP = r"(?:\[ *\d+\.\d{6}\] \w+ +)?"
-VM_STARTED = re.compile(STAMP + r"lapwing: vm (\S+): started")
-VM_STOPPED = re.compile(STAMP + r"lapwing: vm (\S+): stopped: (.*)")
-ALL_DONE = re.compile(STAMP + r"lapwing: all VMs are done")
-REFUSED = re.compile(STAMP + r"lapwing: refused: (.*)")
-RETURNED = re.compile(STAMP + r"lapwing: returning to the firmware: (.*)")
+STAMP = r"\[ *\d+\.\d{6}\] "
+LOG_LINE = re.compile(STAMP)
+VM_STARTED = re.compile(STAMP + r"info  vm (\S+): started")
+VM_STOPPED = re.compile(STAMP + r"info  vm (\S+): stopped: (.*)")
+ALL_DONE = re.compile(STAMP + r"info  lapwing: all VMs are done")
+REFUSED = re.compile(r"lapwing: refused: (.*)")
+RETURNED = re.compile(r"lapwing: returning to the firmware: (.*)")
 PANIC = re.compile(r"PANIC: (.*)")
 ESCAPES = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 
@@ -66,6 +67,8 @@ class Story:
             return f"Lapwing refused to start: {self.refused}"
         if not self.done:
             return "the emulator ended before Lapwing was done"
+        if not self.started:
+            return "no VM ran"
         bad = [f"vm {name}: {self.stopped.get(name, 'never stopped')}" for name in self.started
                if self.stopped.get(name) != POWER_OFF]
         return "; ".join(bad) or None
