@@ -23,6 +23,7 @@ static EFI_STATUS load_image(struct handover *handover)
     if (handover->image_base == 0)
         return refuse(EFI_OUT_OF_RESOURCES, "no room for the hypervisor's %lu KiB",
                       plan.image_size / 1024);
+    memset((void *)handover->image_base, 0, plan.image_size);
     for (uint32_t i = 0; i < plan.n_segments; i++) {
         const struct elf_segment *s = &plan.segments[i];
 
@@ -150,6 +151,7 @@ EFI_STATUS hypervisor_map(struct handover *handover, const struct range_list *ra
     if (pool == 0)
         return refuse(EFI_OUT_OF_RESOURCES, "no room below 4 GiB for %lu pages of page tables",
                       pages);
+    memset((void *)pool, 0, pages * PAGE_SIZE);
     page_tables_start(&tables, pool, pages * PAGE_SIZE);
     if (!for_each_mapping(handover, ram, map, &tables))
         return refuse(EFI_LOAD_ERROR, "the hypervisor's page tables cannot be built");

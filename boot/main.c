@@ -11,6 +11,7 @@
 #include "boot/leave.h"
 #include "boot/memory.h"
 #include "boot/processors.h"
+#include "core/string.h"
 #include "core/version.h"
 #include "core/x86.h"
 
@@ -45,6 +46,7 @@ static EFI_STATUS start(void)
     if (handover == NULL)
         return refuse(EFI_OUT_OF_RESOURCES, "not even %lu KiB of memory are free",
                       sizeof(*handover) / 1024);
+    memset(handover, 0, sizeof(*handover));
     handover->magic = HANDOVER_MAGIC;
     handover->size = sizeof(*handover);
     status = load_guests(handover);

@@ -3,7 +3,6 @@
 #include "boot/memory.h"
 
 #include "core/handover.h"
-#include "core/string.h"
 
 enum { CLAIMS_MAX = HANDOVER_MAX_FILES + 16 };
 
@@ -50,7 +49,6 @@ uint64_t memory_take(uint64_t size, uint64_t align, uint64_t highest, bool code)
     if (base == 0)
         return 0;
     claims[n_claims++] = (struct memory_claim){.base = base, .size = size};
-    memset((void *)base, 0, size);
     return base;
 }
 

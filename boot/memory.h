@@ -13,8 +13,8 @@
 #define MEMORY_BELOW_4G 0xffffffffull
 #define MEMORY_ANYWHERE (~0ull)
 
-/* Takes size bytes (rounded up to pages), zeroed, as high up as there is room, aligned to align
- * (a power of two of at least PAGE_SIZE), the last byte at or below highest. code: the firmware
+/* Takes size bytes (rounded up to pages), as high up as there is room, aligned to align (a power of
+ * two of at least PAGE_SIZE), the last byte at or below highest; not zeroed. code: the firmware
  * must allow to execute it. Returns the physical address, which is also the pointer, or 0. */
 uint64_t memory_take(uint64_t size, uint64_t align, uint64_t highest, bool code);
 
