@@ -82,9 +82,10 @@ vaddr_t cpu_idt_base(void)
 
 static bool resume_at_fixup(struct trap_frame *frame)
 {
-    for (const struct fixup *fixup = fixup_start; fixup < fixup_end; fixup++) {
-        if (fixup->fault == frame->rip) {
-            frame->rip = fixup->resume;
+    size_t n = ((uintptr_t)fixup_end - (uintptr_t)fixup_start) / sizeof(struct fixup);
+    for (size_t i = 0; i < n; i++) {
+        if (fixup_start[i].fault == frame->rip) {
+            frame->rip = fixup_start[i].resume;
             return true;
         }
     }
