@@ -26,7 +26,8 @@
 
 #define XCR0_AVX512 MASK(7, 5)
 
-#define PENDING_DEBUG_BS BIT(14)
+#define PENDING_DEBUG_BREAKPOINT BIT(12) /* bits 3:0 name breakpoints that are enabled */
+#define PENDING_DEBUG_BS         BIT(14)
 
 /* entry.asm: one VM entry and exit. host_rsp caches HOST_RSP. */
 enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };

@@ -6,6 +6,40 @@
 /* Elements of a repeated string instruction per exit: between exits interrupts are taken. */
 enum { MAX_ELEMENTS = 64 };
 
+/*
+ * The processor does not look at breakpoints on an access that exits: makes those that cover it
+ * pending, and says whether there are any. SDM Vol 3B, "Debug Registers".
+ */
+static bool hit_breakpoints(struct vmx_context *ctx, const struct io_exit *io)
+{
+    enum { ENABLED = 3, ON_IO = 2 };
+    static const uint8_t lengths[] = {1, 2, 8, 4};
+    uint64_t dr7 = vmread(GUEST_DR7);
+    uint64_t hits = 0;
+    if (!(dr7 & MASK(7, 0)) || !(vmread(GUEST_CR4) & CR4_DE))
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t length = lengths[dr7 >> (18 + 4 * i) & 3];
+        uint64_t first = align_down(vmx_get(ctx, (enum vmx_reg)(VMX_DR0 + i)), length);
+        if ((dr7 >> 2 * i & ENABLED) && (dr7 >> (16 + 4 * i) & 3) == ON_IO &&
+            first < io->port + (uint64_t)io->size && io->port < first + length)
+            hits |= BIT(i);
+    }
+    if (hits != 0)
+        vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BREAKPOINT | hits);
+    return hits != 0;
+}
+
+/* Ends an access that is a whole instruction. */
+static enum vmx_outcome finish(struct vmx_context *ctx, const struct io_exit *io,
+                               enum vmx_action action, const struct vmx_exception *fault)
+{
+    enum vmx_outcome outcome = vmx_act(ctx, action, fault);
+    if (action == VMX_NEXT)
+        hit_breakpoints(ctx, io);
+    return outcome;
+}
+
 static enum vmx_outcome port_in(struct vmx_context *ctx, const struct io_exit *io)
 {
     uint32_t value = 0;
@@ -15,13 +49,13 @@ static enum vmx_outcome port_in(struct vmx_context *ctx, const struct io_exit *i
         uint64_t mask = MASK(8 * io->size - 1, 0);
         *rax = io->size == 4 ? value : (*rax & ~mask) | (value & mask);
     }
-    return vmx_act(ctx, action, NULL);
+    return finish(ctx, io, action, NULL);
 }
 
 static enum vmx_outcome port_out(struct vmx_context *ctx, const struct io_exit *io)
 {
     uint32_t value = ctx->regs->gpr[VMX_RAX] & MASK(8 * io->size - 1, 0);
-    return vmx_act(ctx, ctx->client->port_write(ctx->owner, io->port, io->size, value), NULL);
+    return finish(ctx, io, ctx->client->port_write(ctx->owner, io->port, io->size, value), NULL);
 }
 
 /* Adds to a register as an instruction of that address size does. */
@@ -122,17 +156,19 @@ static enum vmx_outcome repeat(struct vmx_context *ctx, const struct string_stat
     uint64_t mask = s->string.address_mask;
     bool single_step = vmread(GUEST_RFLAGS) & RFLAGS_TF;
     unsigned limit = single_step ? 1 : MAX_ELEMENTS;
+    bool trapped = false;
     struct vmx_exception fault;
-    for (unsigned i = 0; i < limit && (*rcx & mask) != 0; i++) {
+    for (unsigned i = 0; i < limit && (*rcx & mask) != 0 && !trapped; i++) {
         enum vmx_action action = string_element(ctx, s, &fault);
         if (action != VMX_NEXT)
             return vmx_act(ctx, action, &fault);
         *rcx = add_masked(*rcx, -1ull, mask);
+        trapped = hit_breakpoints(ctx, &s->io);
     }
     if ((*rcx & mask) == 0)
         return vmx_act(ctx, VMX_NEXT, NULL);
-    if (single_step)
-        vmx_end_instruction(ctx); /* each iteration traps */
+    if (single_step || trapped)
+        vmx_end_instruction(ctx); /* an iteration traps like an instruction */
     return VMX_RESUME;
 }
 
@@ -145,5 +181,5 @@ enum vmx_outcome exit_io(struct vmx_context *ctx)
     if (io.rep)
         return repeat(ctx, &s);
     struct vmx_exception fault;
-    return vmx_act(ctx, string_element(ctx, &s, &fault), &fault);
+    return finish(ctx, &io, string_element(ctx, &s, &fault), &fault);
 }

@@ -194,18 +194,6 @@ static void accessed_and_dirty(void)
     is_u64(*entry & PAGE_DIRTY, PAGE_DIRTY, "INSB sets the dirty bit");
 }
 
-static void not_slower_than_single(void)
-{
-    enum { COUNT = 1000 };
-    uint64_t start = rdtsc();
-    for (unsigned i = 0; i < COUNT; i++)
-        outb(ABSENT, 0);
-    uint64_t single = rdtsc() - start;
-    start = rdtsc();
-    rep_outsb(ABSENT, buffer, COUNT);
-    in_range(rdtsc() - start, 1, 2 * single, "REP OUTSB is not slower than as many OUTs, twice");
-}
-
 void test_main(void)
 {
     input();
@@ -217,5 +205,4 @@ void test_main(void)
     over_pages();
     faults();
     accessed_and_dirty();
-    not_slower_than_single();
 }

@@ -21,10 +21,11 @@ static void fires_in_time(unsigned us)
     uint64_t ms = tsc_per_ms(), deadline = rdtsc() + ms * us / 1000;
     trap_count[VECTOR] = 0;
     wrmsr(MSR_TSC_DEADLINE, deadline);
-    is_u64(rdmsr(MSR_TSC_DEADLINE), deadline, "%u us: the deadline reads back", us);
+    uint64_t seen = rdmsr(MSR_TSC_DEADLINE);
     sti();
     wait_for(&trap_count[VECTOR], 1, us / 1000 * 4 + 4);
     cli();
+    is_u64(seen, deadline, "%u us: the deadline reads back", us);
     in_range(fired_at, deadline, deadline + ms / 5, "%u us: not before and soon after", us);
     is_u64(rdmsr(MSR_TSC_DEADLINE), 0, "%u us: the deadline is then 0", us);
 }
