@@ -150,6 +150,20 @@ static void can_be_set(void **state)
     assert_bcd_clock(0x19991231, 0x235958, 1);
 }
 
+/* In 12-hour format, 12 AM is midnight and 12 PM is noon. */
+static void twelve_o_clock_can_be_set(void **state)
+{
+    (void)state;
+    set(B, 0);
+    set(4, 0x12);
+    set(B, B_24H);
+    assert_bcd_clock(0x20240228, 0x005958, 4);
+    set(B, 0);
+    set(4, 0x92);
+    set(B, B_24H);
+    assert_bcd_clock(0x20240228, 0x125958, 4);
+}
+
 static void single_bytes_can_be_set_while_running(void **state)
 {
     (void)state;
@@ -371,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup(runs, setup),
         cmocka_unit_test_setup(formats, setup),
         cmocka_unit_test_setup(can_be_set, setup),
+        cmocka_unit_test_setup(twelve_o_clock_can_be_set, setup),
         cmocka_unit_test_setup(single_bytes_can_be_set_while_running, setup),
         cmocka_unit_test_setup(stands_still_while_set, setup),
         cmocka_unit_test_setup(divider_reset_starts_half_a_second_before_an_update, setup),
