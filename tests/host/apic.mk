@@ -4,8 +4,10 @@
 APIC_SRC := $(wildcard apic/*.c)
 APIC_TESTS := $(filter $(O)/host/test_apic_%,$(HOST_TESTS))
 
-# Every test of the engine links all of it, and the rig.
-$(APIC_TESTS): $(APIC_SRC:%.c=$(O)/host/%.o) $(O)/host/tests/host/apic_rig.o
+APIC_HELPERS := tests/host/apic_rig.c tests/host/apic_model.c tests/host/apic_kvm.c
+
+# Every test of the engine links all of it, and the helpers.
+$(APIC_TESTS): $(patsubst %.c,$(O)/host/%.o,$(APIC_SRC) $(APIC_HELPERS))
 
 # ---- Speed ----
 # Plain optimised objects, with no sanitizer in the way.
@@ -23,3 +25,14 @@ $(O)/bench/bench_apic: $(BENCH_OBJ)
 .PHONY: bench-apic
 bench-apic: $(O)/bench/bench_apic ## measure APIC routing; table in build/bench-apic.csv
 	$< $(O)/bench-apic.csv
+
+# ---- Concurrency ----
+TSAN_CFLAGS = $(COMMON) -fsanitize=thread
+TSAN_OBJ := $(patsubst %.c,$(O)/tsan/%.o,$(APIC_SRC) tests/host/apic_rig.c tests/host/stress_apic.c)
+
+$(O)/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(TSAN_CFLAGS) -c -o $@ $<
+
+$(O)/tsan/stress_apic: $(TSAN_OBJ)
+	$(CC) -fsanitize=thread -o $@ $^

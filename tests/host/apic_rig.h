@@ -19,9 +19,9 @@ struct rig {
     struct apic_post *post;
     uint8_t *pages;
     uint64_t now;
-    unsigned kicks[2]; /* by enum apic_kick */
-    void *kicked;      /* owner of the last one */
-    size_t allocated;  /* bytes */
+    _Atomic unsigned kicks[2]; /* by enum apic_kick */
+    void *_Atomic kicked;      /* owner of the last one */
+    size_t allocated;          /* bytes */
     bool out_of_memory;
 };
 
