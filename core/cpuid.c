@@ -179,11 +179,13 @@ static void leaf_topology(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUI
     }
 }
 
-/* Size in bytes of a standard-format XSAVE area for all components of @xcr0. */
-static uint32_t xsave_size(uint64_t xcr0)
+enum { XSAVE_LEGACY_AND_HEADER = 512 + 64, XSAVE_ALIGN = 64 };
+#define XSAVE_ALIGNED BIT(1) /* subleaf of a component, ECX: starts at a multiple of 64 bytes */
+
+/* Bytes of a standard-format XSAVE area for the components of @xcr0. */
+static uint32_t xsave_standard_size(uint64_t xcr0)
 {
-    enum { LEGACY_AND_HEADER = 512 + 64 };
-    uint32_t size = LEGACY_AND_HEADER;
+    uint32_t size = XSAVE_LEGACY_AND_HEADER;
 
     for (unsigned i = 2; i < 63; i++) {
         uint32_t component[CPUID_REGISTERS];
@@ -191,22 +193,43 @@ static uint32_t xsave_size(uint64_t xcr0)
         if (!(xcr0 & BIT(i)))
             continue;
         processor_cpuid(CPUID_LEAF_XSAVE, i, component);
-        if (component[CPUID_EBX] + component[CPUID_EAX] > size)
-            size = component[CPUID_EBX] + component[CPUID_EAX];
+        size = max(size, component[CPUID_EBX] + component[CPUID_EAX]);
     }
     return size;
 }
 
-static void leaf_xsave(uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+/* The same in compacted format. SDM Vol 1, "Extended Region of an XSAVE Area". */
+static uint32_t xsave_compacted_size(uint64_t xcr0)
 {
-    uint64_t allowed = guest_xcr0_allowed();
+    uint32_t size = XSAVE_LEGACY_AND_HEADER;
+
+    for (unsigned i = 2; i < 63; i++) {
+        uint32_t component[CPUID_REGISTERS];
+
+        if (!(xcr0 & BIT(i)))
+            continue;
+        processor_cpuid(CPUID_LEAF_XSAVE, i, component);
+        if (component[CPUID_ECX] & XSAVE_ALIGNED)
+            size = (uint32_t)align_up(size, XSAVE_ALIGN);
+        size += component[CPUID_EAX];
+    }
+    return size;
+}
+
+/* Sizes are computed, not taken from the processor: Bochs 2.7 gives a wrong one in subleaf 1. */
+static void leaf_xsave(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+{
+    uint64_t allowed = vcpu->regs.xcr0_allowed;
+    uint64_t xcr0 = vmx_get(&vcpu->active->vmx, VMX_XCR0);
 
     if (subleaf == 0) {
         out[CPUID_EAX] = (uint32_t)allowed;
-        out[CPUID_ECX] = xsave_size(allowed);
+        out[CPUID_EBX] = xsave_standard_size(xcr0);
+        out[CPUID_ECX] = xsave_standard_size(allowed);
         out[CPUID_EDX] = (uint32_t)(allowed >> 32);
     } else if (subleaf == 1) {
         out[CPUID_EAX] &= (uint32_t)(LDA_SHOWN | (here_has(VMX_XSAVES) ? LDA_XSAVES : 0));
+        out[CPUID_EBX] = xsave_compacted_size(xcr0); /* IA32_XSS is 0 */
         out[CPUID_ECX] = 0;
         out[CPUID_EDX] = 0;
     } else if (subleaf >= 63 || !(allowed & BIT(subleaf))) {
@@ -336,7 +359,7 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         leaf_topology(vcpu, subleaf, out);
         break;
     case CPUID_LEAF_XSAVE:
-        leaf_xsave(subleaf, out);
+        leaf_xsave(vcpu, subleaf, out);
         break;
     case 0x15:
         leaf_tsc(vcpu, out);
