@@ -140,6 +140,7 @@ static void test_beyond_the_direct_map(void **state)
 {
     static const struct line lines[] = {
         {CONVENTIONAL, DIRECT_MAP_SIZE, 1, WRITE_BACK},
+        {CONVENTIONAL, DIRECT_MAP_SIZE + PAGE, 1, WRITE_BACK},
         {CONVENTIONAL, DIRECT_MAP_SIZE - PAGE, 2, WRITE_BACK},
         {RESERVED, 0x100000, ~0ull, 0},
         {CONVENTIONAL, DIRECT_MAP_SIZE - PAGE, 1, WRITE_BACK},

@@ -147,8 +147,8 @@ static void test_image_permissions(void **state)
 
 static void test_refuses_what_is_mapped(void **state)
 {
-    struct mapping large = direct(0, PAGE_SIZE_2M, PAGE_2M);
-    struct mapping inside = direct(PAGE_SIZE, PAGE_SIZE, PAGE_2M);
+    struct mapping large = direct(PAGE_SIZE_2M, PAGE_SIZE_2M, PAGE_2M);
+    struct mapping inside = direct(PAGE_SIZE_2M + PAGE_SIZE, PAGE_SIZE, PAGE_2M);
     struct mapping small = direct(PAGE_SIZE_1G + PAGE_SIZE, PAGE_SIZE, PAGE_2M);
     struct mapping around = direct(PAGE_SIZE_1G, PAGE_SIZE_2M, PAGE_2M);
     struct page_tables t;
