@@ -55,3 +55,54 @@ $(O)/fuzz/%.o: %.c Makefile
 $(FUZZ_TARGETS): $(O)/fuzz/%: $(O)/fuzz/tests/host/%.o $(FUZZ_SRC:%.c=$(O)/fuzz/%.o)
 	$(call say,LD)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# ---- Coverage of apic/ by its tests ----
+COVERAGE_MIN = 95
+COV_CFLAGS = $(COMMON) -O0 --coverage
+COV_TESTS := $(patsubst $(O)/host/%,$(O)/cov/%,$(APIC_TESTS))
+
+$(O)/cov/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(COV_CFLAGS) -c -o $@ $<
+
+$(COV_TESTS): $(O)/cov/%: $(O)/cov/tests/host/%.o \
+    $(patsubst %.c,$(O)/cov/%.o,$(APIC_SRC) $(APIC_HELPERS))
+	$(call say,LD)
+	$(Q)$(CC) --coverage -o $@ $^ -lcmocka
+
+.PHONY: coverage
+coverage: $(COV_TESTS) ## line coverage of apic/ by its tests
+	$(Q)find $(O)/cov -name '*.gcda' -delete
+	$(Q)for t in $(COV_TESTS); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done
+	$(Q)gcov -n $(APIC_SRC:%.c=$(O)/cov/%.gcda) | \
+	  awk -v min=$(COVERAGE_MIN) -f tests/host/coverage.awk
+
+# ---- All of it ----
+# What `make test` runs besides the unit tests: programs that print TAP.
+HOST_PROGRAMS := $(O)/apic/apic_stress $(O)/apic/apic_fuzz
+
+$(O)/apic/apic_stress: $(O)/tsan/stress_apic
+	@mkdir -p $(@D)
+	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/$< $${1:-3}\n' >$@ && chmod +x $@
+
+$(O)/apic/apic_fuzz: $(FUZZ_TARGETS)
+	@mkdir -p $(@D)
+	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/tests/host/run_fuzz_apic $(CURDIR)/$(O)/fuzz $${1:-5}\n' \
+	  >$@ && chmod +x $@
+
+# The large exhaustive set runs without sanitizers: it takes minutes as it is.
+EXHAUSTIVE_OBJ := $(patsubst %.c,$(O)/bench/%.o,$(APIC_SRC) tests/host/apic_rig.c \
+  tests/host/apic_model.c tests/host/test_apic_exhaustive.c)
+
+$(O)/bench/exhaustive: $(EXHAUSTIVE_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -lcmocka
+
+.PHONY: test-long
+test-long: $(O)/bench/exhaustive $(APIC_TESTS) $(HOST_PROGRAMS) ## the APIC tests that take long
+	$(O)/bench/exhaustive full
+	$(O)/host/test_apic_kvm full
+	$(O)/host/test_apic_property 20000
+	$(O)/apic/apic_stress 120
+	$(O)/apic/apic_fuzz 600

@@ -232,7 +232,7 @@ static void all_combinations(void **state)
             }
         }
     }
-    print_message("policy %d: %lu combinations\n", (int)policy, combinations);
+    print_message("# policy %d: %lu combinations\n", (int)policy, combinations);
 }
 
 int main(int argc, char **argv)

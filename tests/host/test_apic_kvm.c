@@ -292,7 +292,7 @@ static void run(const struct shape *shape)
         send_all(shape);
         compare_all();
     }
-    print_message("%lu messages compared; %lu differ in a way that is listed\n", compared,
+    print_message("# %lu messages compared; %lu differ in a way that is listed\n", compared,
                   differing);
     kvm_close(&kvm);
     rig_destroy(&rig);

@@ -137,7 +137,7 @@ static void engine_equals_naive_model(void **state)
             fail_msg("seed %u: %s differs", seed, what);
         }
     }
-    print_message("%u histories of %d operations\n", histories, LENGTH);
+    print_message("# %u histories of %d operations\n", histories, LENGTH);
 }
 
 /* The test itself, on a model that is wrong on purpose. */
