@@ -9,6 +9,7 @@ extern trap_dispatch
 HAS_ERROR equ (1 << 8) | (1 << 10) | (1 << 11) | (1 << 12) | (1 << 13) | (1 << 14) \
             | (1 << 17) | (1 << 21) | (1 << 29) | (1 << 30)
 STUB_SIZE equ 16
+SEL_DATA  equ 0x10
 
 %ifidn __OUTPUT_FORMAT__, elf64
 
@@ -54,7 +55,6 @@ save_and_dispatch:
     add rsp, 16
     iretq
 
-SEL_DATA      equ 0x10
 SEL_USER_DATA equ 0x33
 SEL_USER_CODE equ 0x3b
 TSS_RSP0      equ 4
@@ -120,6 +120,9 @@ save_and_dispatch:
     push ebp
     push esi
     push edi
+    mov eax, SEL_DATA               ; null after virtual-8086 mode
+    mov ds, eax
+    mov es, eax
     cld
     mov ebx, esp
     and esp, -16
