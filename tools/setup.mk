@@ -8,6 +8,7 @@ SETUP_host-tests = build host
 SETUP_check-quick = build host
 SETUP_image = build run
 SETUP_run = build run
+SETUP_bench = build run
 SETUP_test = build test
 SETUP_format = lint
 SETUP_lint = build lint

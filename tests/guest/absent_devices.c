@@ -5,10 +5,10 @@
 enum {
     PCI_ADDRESS = 0xcf8,
     PCI_DATA = 0xcfc,
-    HPET = 0xfed00000,
 };
 
 #define PCI_ENABLE (1u << 31)
+#define HPET       0xfed00000ul
 
 static void ports(void)
 {

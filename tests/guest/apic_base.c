@@ -4,9 +4,10 @@
 
 enum {
     LEAF1_EDX_APIC = 1 << 9,
-    ELSEWHERE = 0xfed80000,
     VECTOR = 0x61,
 };
+
+#define ELSEWHERE 0xfed80000ul
 
 static void refused(uint64_t value, const char *name)
 {

@@ -180,17 +180,17 @@ static void pcid(void)
         skip("PCIDs", "CPUID does not offer them");
         return;
     }
-    unsigned long cr3 = read_cr3(), cr4 = read_cr4();
-    write_cr3(cr3 | PAGE_PCD);
-    is_fault(set_cr4(cr4 | CR4_PCIDE), GP, 0, "CR4: PCIDE with CR3[11:0] not zero");
-    write_cr3(cr3);
-    write_cr4(cr4 | CR4_PCIDE);
-    is_no_fault(set_cr3(cr3 | 0x123), "CR3 with a PCID");
-    is_u64(read_cr3(), cr3 | 0x123, "CR3 keeps the PCID");
-    is_no_fault(set_cr3(cr3 | 0x123 | 1ul << 63), "CR3 with bit 63");
-    is_u64(read_cr3(), cr3 | 0x123, "bit 63 is not kept");
-    write_cr3(cr3);
-    write_cr4(cr4);
+    unsigned long old_cr3 = read_cr3(), old_cr4 = read_cr4();
+    write_cr3(old_cr3 | PAGE_PCD);
+    is_fault(set_cr4(old_cr4 | CR4_PCIDE), GP, 0, "CR4: PCIDE with CR3[11:0] not zero");
+    write_cr3(old_cr3);
+    write_cr4(old_cr4 | CR4_PCIDE);
+    is_no_fault(set_cr3(old_cr3 | 0x123), "CR3 with a PCID");
+    is_u64(read_cr3(), old_cr3 | 0x123, "CR3 keeps the PCID");
+    is_no_fault(set_cr3(old_cr3 | 0x123 | 1ul << 63), "CR3 with bit 63");
+    is_u64(read_cr3(), old_cr3 | 0x123, "bit 63 is not kept");
+    write_cr3(old_cr3);
+    write_cr4(old_cr4);
 }
 
 static void cr8(void)

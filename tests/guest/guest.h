@@ -229,12 +229,14 @@ void delay_us(unsigned microseconds);
 
 /* Wait until *value is at least `wanted` or the time is over; true when it is. Interrupts as they
    are. */
-bool wait_for(volatile unsigned *value, unsigned wanted, unsigned timeout_ms);
+bool wait_for(const volatile unsigned *value, unsigned wanted, unsigned timeout_ms);
 
 /* ---- Local APIC and I/O APIC (lib/apic.c) ---- */
 
+#define LAPIC_BASE  0xfee00000ul
+#define IOAPIC_BASE 0xfec00000ul
+
 enum {
-    LAPIC_BASE = 0xfee00000,
     LAPIC_ID = 0x020,
     LAPIC_VERSION = 0x030,
     LAPIC_TPR = 0x080,
@@ -275,7 +277,6 @@ enum {
     APIC_BASE_EXTD = 1 << 10,
     APIC_BASE_EN = 1 << 11,
 
-    IOAPIC_BASE = 0xfec00000,
     IOAPIC_SELECT = 0x00,
     IOAPIC_WINDOW = 0x10,
     IOAPIC_ID = 0,

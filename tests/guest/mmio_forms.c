@@ -102,7 +102,7 @@ static void strings(void)
 
 static void addressing(void)
 {
-    mmio_write32(LAPIC_BASE + (uintptr_t)LAPIC_TIMER_INITIAL, 0x00345678);
+    mmio_write32(LAPIC_BASE + LAPIC_TIMER_INITIAL, 0x00345678);
     uint32_t high;
     asm volatile("mov %1, %%rcx; movl (%%rcx), %0" : "=r"(high) : "r"(device) : "rcx");
     is_u64(high, 0x00345678, "through RCX");

@@ -85,7 +85,7 @@ void test_main(void)
     STEP("mov %1, %%cr0", "r"(read_cr0()));
     STEP("wbinvd", "a"(eax));
     STEP("xsetbv", "c"(0), "a"((uint32_t)xgetbv(0)), "d"(0));
-    STEP("movl (%1), %%ecx", "a"(LAPIC_BASE + (uintptr_t)LAPIC_VERSION), "c"(ecx));
+    STEP("movl (%1), %%ecx", "a"(LAPIC_BASE + LAPIC_VERSION), "c"(ecx));
     STEP("movl %%ecx, (%1)", "a"(IOAPIC_BASE), "c"(ecx));
     string();
 }

@@ -21,8 +21,7 @@ static bool x2apic;
 
 uint32_t lapic_read(unsigned offset)
 {
-    return x2apic ? (uint32_t)rdmsr(x2apic_msr(offset))
-                  : mmio_read32(LAPIC_BASE + (uintptr_t)offset);
+    return x2apic ? (uint32_t)rdmsr(x2apic_msr(offset)) : mmio_read32(LAPIC_BASE + offset);
 }
 
 void lapic_write(unsigned offset, uint32_t value)
@@ -30,7 +29,7 @@ void lapic_write(unsigned offset, uint32_t value)
     if (x2apic)
         wrmsr(x2apic_msr(offset), value);
     else
-        mmio_write32(LAPIC_BASE + (uintptr_t)offset, value);
+        mmio_write32(LAPIC_BASE + offset, value);
 }
 
 bool lapic_bit(unsigned bank, unsigned vector)

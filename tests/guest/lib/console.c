@@ -234,6 +234,7 @@ void bail_out(const char *reason, ...)
     va_start(arguments, reason);
     printf("Bail out! ");
     vprintf(reason, &arguments);
+    va_end(arguments);
     printf("\n");
     guest_exit(1);
 }

@@ -39,7 +39,7 @@ void delay_us(unsigned microseconds)
     wait_pm_ticks(microseconds * 3 + microseconds / 2 + microseconds / 12);
 }
 
-bool wait_for(volatile unsigned *value, unsigned wanted, unsigned timeout_ms)
+bool wait_for(const volatile unsigned *value, unsigned wanted, unsigned timeout_ms)
 {
     for (unsigned waited = 0; waited < timeout_ms * 20; waited++) {
         if (*value >= wanted)

@@ -53,7 +53,8 @@ static void record(const struct trap_frame *frame, uint32_t start)
 /* Faults report the instruction, traps the one behind it: the end of a range belongs to it. */
 static bool recover(struct trap_frame *frame)
 {
-    for (const struct fixup *f = fixups_start; f < fixups_end; f++)
+    size_t count = ((uintptr_t)fixups_end - (uintptr_t)fixups_start) / sizeof(struct fixup);
+    for (const struct fixup *f = fixups_start; f < fixups_start + count; f++)
         if (frame->ip >= f->start && frame->ip <= f->end) {
             record(frame, f->start);
             frame->ip = f->end;
