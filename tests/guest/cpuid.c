@@ -87,7 +87,7 @@ static void xsave_size_follows_xcr0(void)
 
 static void registers_are_32_bit(void)
 {
-    uint64_t a = ~0ull << 32, b = ~0ull, c = ~0ull << 32, d = ~0ull;
+    uint64_t a = ~0ull << 32, b = ~0ull << 8, c = ~0ull << 33, d = ~0ull << 16;
     asm volatile("cpuid" : "+a"(a), "+b"(b), "+c"(c), "+d"(d));
     is_u64((a | b | c | d) >> 32, 0, "CPUID clears the upper halves");
 }
