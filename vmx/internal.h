@@ -100,6 +100,7 @@ static inline bool in_64bit_mode(void)
 enum vmx_outcome exit_exception(struct vmx_context *ctx);
 enum vmx_outcome exit_cr_access(struct vmx_context *ctx);
 enum vmx_outcome exit_io(struct vmx_context *ctx);
+enum vmx_outcome exit_task_switch(struct vmx_context *ctx);
 enum vmx_outcome exit_ept_violation(struct vmx_context *ctx);
 enum vmx_outcome exit_ept_misconfiguration(struct vmx_context *ctx);
 

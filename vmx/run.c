@@ -148,6 +148,7 @@ static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_INIT] = exit_init,
     [EXIT_INTERRUPT_WINDOW] = exit_window,
     [EXIT_NMI_WINDOW] = exit_window,
+    [EXIT_TASK_SWITCH] = exit_task_switch,
     [EXIT_CPUID] = exit_cpuid,
     [EXIT_GETSEC] = exit_undefined,
     [EXIT_HLT] = exit_hlt,
