@@ -81,6 +81,39 @@ static void kvm_policy_has_one_owner(void **state)
     rig_destroy(&rig);
 }
 
+/* The worked example of docs/apic.md, row by row: bit 0 of a result is A, bit 1 is B. */
+static void worked_example(void **state)
+{
+    (void)state;
+    enum { NOBODY = 0, A = 1, B = 2, BOTH = 3 };
+    static const struct {
+        bool a_x2apic, b_x2apic, wide;
+        uint32_t dest;
+        uint8_t accepts[3]; /* by policy: architectural, knl, kvm-32bit */
+    } rows[] = {
+        {false, false, false, 0x23, {BOTH, BOTH, A}},   {false, false, true, 0x23, {BOTH, BOTH, A}},
+        {false, false, true, 0x123, {NOBODY, BOTH, B}}, {false, true, false, 0x23, {A, A, A}},
+        {false, true, true, 0x123, {B, BOTH, B}},       {true, false, false, 0x23, {BOTH, BOTH, A}},
+        {true, false, true, 0x123, {NOBODY, B, B}},     {true, true, false, 0x23, {A, A, A}},
+        {true, true, true, 0x123, {B, B, B}},
+    };
+    for (unsigned i = 0; i < 3 * sizeof(rows) / sizeof(*rows); i++) {
+        start((enum apic_policy)(i % 3), 1);
+        struct lapic *a = add(0x23, 0);
+        struct lapic *b = add(0x123, 0);
+        if (rows[i / 3].a_x2apic) {
+            rig_to_x2apic(a);
+        }
+        if (rows[i / 3].b_x2apic) {
+            rig_to_x2apic(b);
+        }
+        struct apic_msg msg = {.dest = rows[i / 3].dest, .vector = 0x40, .wide = rows[i / 3].wide};
+        send(&rig, msg);
+        assert_int_equal(rig_has(a, 0x40) + 2 * rig_has(b, 0x40), rows[i / 3].accepts[i % 3]);
+        rig_destroy(&rig);
+    }
+}
+
 static void groups_do_not_see_each_other(void **state)
 {
     (void)state;
@@ -304,6 +337,7 @@ int main(void)
         cmocka_unit_test(truncated_ids_alias),
         cmocka_unit_test(knl_truncates_destinations),
         cmocka_unit_test(kvm_policy_has_one_owner),
+        cmocka_unit_test(worked_example),
         cmocka_unit_test(groups_do_not_see_each_other),
         cmocka_unit_test(all_but_self_means_the_sender_not_its_id),
         cmocka_unit_test(logical_ids_alias),
