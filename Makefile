@@ -103,6 +103,7 @@ include boot/boot.mk
 include tools/run.mk
 
 include tests/tests.mk
+include tests/lint.mk
 
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean

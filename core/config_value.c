@@ -104,7 +104,7 @@ static enum config_verdict parse_path(struct config *config, struct config_span 
     if (value.length > sizeof(path) - 1 - length)
         return CONFIG_VALUE_TOO_LONG;
     for (size_t i = 0; i < value.length; i++)
-        path[length++] = value.text[i] == '/' ? '\\' : value.text[i];
+        path[length++] = (char)(value.text[i] == '/' ? '\\' : value.text[i]);
     if (path[length - 1] == '\\')
         return CONFIG_VALUE_BAD;
     return add_string(config, (struct config_span){path, length}, sizeof(path) - 1, out);

@@ -96,15 +96,21 @@ static void put_number(struct output *out, const struct spec *spec, const char *
         put_repeated(out, ' ', blanks);
 }
 
+/* The low `bits` bits as a signed number. */
+static int64_t sign_extend(int64_t value, unsigned bits)
+{
+    return (int64_t)((uint64_t)value << (64 - bits)) >> (64 - bits);
+}
+
 static void put_signed(struct output *out, const struct spec *spec, int64_t value)
 {
     const char *prefix = spec->plus ? "+" : spec->space ? " " : "";
     if (spec->length == LENGTH_CHAR)
-        value = (signed char)value;
+        value = sign_extend(value, 8);
     else if (spec->length == LENGTH_SHORT)
-        value = (short)value;
+        value = sign_extend(value, 16);
     else if (spec->length == LENGTH_INT)
-        value = (int)value;
+        value = sign_extend(value, 32);
     if (value < 0)
         put_number(out, spec, "-", -(uint64_t)value);
     else

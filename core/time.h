@@ -32,7 +32,7 @@ uint64_t time_now_tsc(void);
 uint64_t time_now_ns(void);
 
 /* Durations; saturate at UINT64_MAX. */
-uint64_t tsc_to_ns(uint64_t tsc);
+uint64_t tsc_to_ns(uint64_t duration);
 uint64_t ns_to_tsc(uint64_t ns);
 
 /*

@@ -109,7 +109,7 @@ typedef uint64_t vmx_rdmsr_fn(void *arg, uint32_t msr);
  * Fills *caps. Only on a processor whose CPUID reports VMX (leaf 1, ECX bit 5); MSRs that VMX
  * makes optional are read only where their enabling bits say that they exist.
  */
-void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *rdmsr, void *arg);
+void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg);
 
 /* True if every required feature is there, else *missing names the first that is not. */
 bool vmx_caps_check(const struct vmx_caps *caps, const char **missing);
