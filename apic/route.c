@@ -110,8 +110,8 @@ static ALWAYS_INLINE void visit_physical(struct route *route, const struct apic_
     }
 }
 
-/* The runs of a cluster's present bits follow each other. An APIC with several of the bits is listed
- * under each, and visited under the lowest. */
+/* The runs of a cluster's present bits follow each other. An APIC with several of the bits is
+ * listed under each, and visited under the lowest. */
 static void visit_cluster(struct route *route, const struct apic_map *map,
                           const struct apic_cluster *cluster, uint32_t bits)
 {
