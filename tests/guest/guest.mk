@@ -39,6 +39,9 @@ $(GUEST_OUT)/32/%.asm.o: tests/guest/%.asm Makefile tests/guest/guest.mk
 	$(call say,NASM)
 	$(Q)$(NASM) -f elf32 -I ./ -MD $@.d -MP -o $@ $<
 
+# NASM 2.16 leaves included files out of the dependencies that it writes while it assembles.
+$(GUEST_OUT)/64/lib/start.asm.o $(GUEST_OUT)/32/lib/start32.asm.o: tests/guest/lib/multiboot.inc
+
 # Objects of one test: its source and its own assembly. $(1) name, $(2) 32 or 64.
 guest_objects = $(patsubst tests/guest/%,$(GUEST_OUT)/$(2)/%.o, \
   $(wildcard tests/guest/$(1).c tests/guest/$(1).asm tests/guest/asm/$(1).asm))
