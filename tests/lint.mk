@@ -5,10 +5,10 @@ LINT_HV := $(HV_C)
 LINT_BOOT := $(wildcard boot/*.c)
 TIDY_HV = $(filter-out -Werror -MMD -MP $(REPRODUCIBLE),$(HV_CFLAGS))
 TIDY_BOOT = $(filter-out -Werror -MMD -MP $(REPRODUCIBLE),$(BOOT_CFLAGS))
-SHELL_SCRIPTS := .ci/run tools/setup
+SHELL_SCRIPTS := .ci/run tools/setup tools/check-rooms
 
-.PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts lint-rooms
-lint: lint-format lint-rooms lint-scripts lint-cppcheck lint-tidy ## check format, style, rooms and scripts
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts lint-rooms lint-docs
+lint: lint-format lint-rooms lint-scripts lint-docs lint-cppcheck lint-tidy ## check format, style, rooms and scripts
 
 lint-format:
 	$(Q)git ls-files '*.c' '*.h' | xargs $(CLANG_FORMAT) --dry-run -Werror
@@ -26,7 +26,10 @@ lint-cppcheck: $(O)/gen/dsdt.inc
 lint-scripts:
 	$(Q)shellcheck $(SHELL_SCRIPTS)
 	$(Q)python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' \
-	  tools/run tests/run $(shell git ls-files '*.py')
+	  tools/run tools/image tools/emulator tools/initramfs tools/extract-vmlinux tools/check-docs tests/run $(shell git ls-files '*.py')
 
 lint-rooms:
 	$(Q)tools/check-rooms
+
+lint-docs:
+	$(Q)tools/check-docs
