@@ -271,10 +271,8 @@ static struct vmx_table table_of(struct task_exit *t, uint16_t selector)
     struct vmx_segment ldtr = vmx_get_segment(t->ctx, VMX_LDTR);
     if (ldtr.access & SEGMENT_UNUSABLE)
         return (struct vmx_table){0};
-    return (struct vmx_table){
-        .base = ldtr.base,
-        .limit = (uint16_t)min(ldtr.limit, (uint32_t)UINT16_MAX),
-    };
+    uint32_t limit = min(ldtr.limit, (uint32_t)UINT16_MAX);
+    return (struct vmx_table){.base = ldtr.base, .limit = (uint16_t)limit};
 }
 
 static enum vmx_action set_accessed(struct task_exit *t, struct vmx_segment *segment,
