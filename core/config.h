@@ -31,7 +31,7 @@ enum config_log { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG
 
 enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEMU };
 
-enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT, CONFIG_THEN_RESET, CONFIG_THEN_POWEROFF };
+enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
 
 /* A string kept in struct config; 0 is the empty string. Turned into text by config_text(). An
  * offset, so that the struct can be copied and mapped elsewhere. */

@@ -22,8 +22,6 @@ static const char *const emulator_exit_words[] = {
 static const char *const on_exit_words[] = {
     [CONFIG_THEN_NEXT] = "next",
     [CONFIG_THEN_HALT] = "halt",
-    [CONFIG_THEN_RESET] = "reset",
-    [CONFIG_THEN_POWEROFF] = "poweroff",
     NULL,
 };
 

@@ -120,7 +120,7 @@ static void whole_file(void **state)
             "initrd = EFI\\debian/initrd\r\n"
             "cmdline =   console=ttyS0  quiet # = ;   \r\n"
             "time_limit = 2min\r\n"
-            "on_exit = poweroff\r\n"
+            "on_exit = halt\r\n"
             "console = no\r\n"
             "[vm two.2_b-C]\r\n"
             "kernel = a\r\n"
@@ -140,7 +140,7 @@ static void whole_file(void **state)
     assert_string_equal(text_of(vm->initrd), "\\EFI\\debian\\initrd");
     assert_string_equal(text_of(vm->cmdline), "console=ttyS0  quiet # = ;");
     assert_int_equal(vm->time_limit_ns, 120000000000);
-    assert_int_equal(vm->on_exit, CONFIG_THEN_POWEROFF);
+    assert_int_equal(vm->on_exit, CONFIG_THEN_HALT);
     assert_int_equal(vm->console, 0);
     assert_int_equal(vm->module_count, 0);
 
@@ -286,8 +286,8 @@ static void bad_values(void **state)
     BAD_LIMIT("18446744073709551620s"); /* 4 s, if it wrapped */
     refuses_in_vm("vcpus = 2",
                   "9: bad value '2' for 'vcpus'; expected 1, the only number supported so far");
-    refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next, halt, "
-                                    "reset or poweroff");
+    refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next or "
+                                    "halt");
     refuses_in_vm("console = Yes", "11: bad value 'Yes' for 'console'; expected no or yes");
     refuses("[lapwing]\nlog = loud",
             "lapwing.conf:2:7: bad value 'loud' for 'log'; expected error, warn, info or debug");

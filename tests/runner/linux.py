@@ -54,15 +54,14 @@ STEPS = (
 VMLINUX = Kernel("vmlinux", paths.VMLINUX)
 BZIMAGE = Kernel("bzImage", paths.BZIMAGE)
 
+# Worlds where Linux fails now and then for a reason that is not known yet.
+UNSETTLED = {"bochs_2.7": "a user program faulted at address 0 in one of three boots, cause unknown"}
+
 
 def boots(worlds):
     """Which kernels run where: the fast one in every world, the other in the first."""
     yield worlds[0], BZIMAGE
-    # On Bochs 2.7 a user program once faulted at address 0 in one of three boots; until the cause
-    # is known that world runs the test guests only.
     for world in worlds:
-        if world.name == "bochs_2.7":
-            continue
         yield world, VMLINUX
 
 
@@ -132,6 +131,9 @@ def _take_steps(shell):
 def run(name, world, kernel, report):
     if missing := world.emulator.missing():
         report.add(Result(name, 0, [], [missing]))
+        return
+    if world.name in UNSETTLED:
+        report.add(Result(name, 0, [], [UNSETTLED[world.name]]))
         return
     image = KEPT / f"{name.replace('/', '-')}.img"
     guest = config.Vm("linux", kernel.path, paths.INITRAMFS, kernel.cmdline)
