@@ -18,6 +18,7 @@
 
 enum {
     CONFIG_VMS_MAX = 256,
+    CONFIG_VCPUS_MAX = 4096, /* per VM */
     CONFIG_MODULES_MAX = 16, /* per VM */
     CONFIG_NAME_MAX = 31,
     CONFIG_PATH_MAX = 256,           /* bytes with the final NUL */

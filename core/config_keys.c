@@ -65,7 +65,7 @@ const struct config_key config_keys[] = {
         .name = "vcpus",
         .kind = CONFIG_KIND_COUNT,
         .min = 1,
-        .max = 1,
+        .max = CONFIG_VCPUS_MAX,
         .fallback = "1",
         .doc = "The number of virtual processors.",
     },

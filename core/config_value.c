@@ -207,10 +207,7 @@ static void expected_range(const struct config_key *key, const char *what, const
         with_unit(key->grain, units, step, sizeof(step));
         format_string(grain, sizeof(grain), " in steps of %s", step);
     }
-    if (key->min == key->max)
-        format_string(buf, size, "%s, the only %s supported so far", min, what);
-    else
-        format_string(buf, size, "a %s from %s to %s%s%s", what, min, max, grain, example);
+    format_string(buf, size, "a %s from %s to %s%s%s", what, min, max, grain, example);
 }
 
 void config_expected(const struct config_key *key, char *buf, size_t size)

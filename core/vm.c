@@ -104,6 +104,10 @@ static void free_memory(struct vm *vm)
 /* ---- Processors --------------------------------------------------------------------------------
  */
 
+_Static_assert((uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)APIC_MAX_APICS &&
+                   (uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)GUEST_ACPI_CPUS_MAX,
+               "whatever is configured can be built");
+
 static bool add_vcpus(struct vm *vm)
 {
     uint32_t count = vm->config->vcpus;
@@ -131,15 +135,29 @@ static void free_vcpus(struct vm *vm)
 /* ---- The guest's files -------------------------------------------------------------------------
  */
 
+/* The RSDP's address; 0: no room. */
+static gpa_t build_acpi(struct vm *vm)
+{
+    size_t size = vm->vcpu_count * sizeof(uint32_t);
+    uint32_t *apic_ids = memory_alloc(size, MEMORY_GRANULE);
+
+    if (apic_ids == NULL)
+        return 0;
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        apic_ids[i] = vm->vcpus[i]->apic_id;
+    gpa_t rsdp = guest_acpi_build(&vm->memory, apic_ids, vm->vcpu_count);
+    memory_free(apic_ids, size);
+    return rsdp;
+}
+
 static bool load(struct vm *vm, const struct handover *handover)
 {
-    struct vcpu *bsp = vm->vcpus[0];
     struct image_boot boot;
     struct image_error error;
     struct guest_start start;
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
-    boot.rsdp = guest_acpi_build(&vm->memory, &bsp->apic_id, 1);
+    boot.rsdp = build_acpi(vm);
     if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
         log_error("vm %s: no RAM for the firmware tables", vm->config->name);
         return false;
@@ -148,7 +166,7 @@ static bool load(struct vm *vm, const struct handover *handover)
         log_error("vm %s: %s", vm->config->name, error.text);
         return false;
     }
-    vcpu_set_start(bsp, &start);
+    vcpu_set_start(vm->vcpus[0], &start);
     return true;
 }
 

@@ -115,7 +115,7 @@ static void whole_file(void **state)
             "; comment\r\n"
             "[vm  one]\r\n"
             "memory = 2G\r\n"
-            "vcpus = 1\r\n"
+            "vcpus = 300\r\n"
             "kernel = /EFI/debian/vmlinuz\r\n"
             "initrd = EFI\\debian/initrd\r\n"
             "cmdline =   console=ttyS0  quiet # = ;   \r\n"
@@ -136,6 +136,7 @@ static void whole_file(void **state)
     const struct config_vm *vm = &config.vms[0];
     assert_string_equal(vm->name, "one");
     assert_int_equal(vm->memory, 2ULL << 30);
+    assert_int_equal(vm->vcpus, 300);
     assert_string_equal(text_of(vm->kernel), "\\EFI\\debian\\vmlinuz");
     assert_string_equal(text_of(vm->initrd), "\\EFI\\debian\\initrd");
     assert_string_equal(text_of(vm->cmdline), "console=ttyS0  quiet # = ;");
@@ -284,8 +285,9 @@ static void bad_values(void **state)
     BAD_LIMIT("8000000000000000000s");
     BAD_LIMIT("604801s");
     BAD_LIMIT("18446744073709551620s"); /* 4 s, if it wrapped */
-    refuses_in_vm("vcpus = 2",
-                  "9: bad value '2' for 'vcpus'; expected 1, the only number supported so far");
+    refuses_in_vm("vcpus = 0", "9: bad value '0' for 'vcpus'; expected a number from 1 to 4096");
+    refuses_in_vm("vcpus = 4097",
+                  "9: bad value '4097' for 'vcpus'; expected a number from 1 to 4096");
     refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next or "
                                     "halt");
     refuses_in_vm("console = Yes", "11: bad value 'Yes' for 'console'; expected no or yes");

@@ -13,7 +13,8 @@ from tests.runner import tap
 from tests.runner.report import KEPT, Result
 
 SOURCES = paths.ROOT / "tests" / "guest"
-DECLARATION = re.compile(r"\s*(?://|;)\s*(memory|cmdline|module|time_limit|expect|worlds):\s*(.*?)\s*$")
+VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads")
+DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
 WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
 FIRMWARE_LIMIT = 120  # seconds of wall clock up to the first guest
@@ -27,21 +28,19 @@ class Guest:
     """A test guest and what its source declares."""
 
     name: str
-    memory: str = "64M"
     cmdline: str = ""
     modules: list = field(default_factory=list)
-    time_limit: str = "10s"
+    keys: dict = field(default_factory=lambda: {"memory": "64M", "time_limit": "10s"})
     expect: str = "debug-exit code 1"
     without: dict = field(default_factory=dict)  # world: reason
 
     def vm(self):
-        keys = {"memory": self.memory, "time_limit": self.time_limit}
         return config.Vm(self.name, paths.BUILD / "guest" / f"{self.name}.elf", None, self.cmdline,
-                         self.modules, keys)
+                         self.modules, self.keys)
 
     def seconds(self):
         """Its time limit in seconds."""
-        number, unit = re.fullmatch(r"(\d+)\s*(ms|s|min)", self.time_limit).groups()
+        number, unit = re.fullmatch(r"(\d+)\s*(ms|s|min)", self.keys["time_limit"]).groups()
         return int(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
 
 
@@ -58,7 +57,9 @@ def read(source):
             guest.modules.append((paths.ROOT / path, text))
         elif key == "worlds":
             guest.without = dict(WITHOUT.findall(value))
-        else:
+        elif key in VM_KEYS:
+            guest.keys[key] = value
+        elif key in ("cmdline", "expect"):
             setattr(guest, key, value)
     return guest
 
