@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 
 #include "core/bits.h"
+#include "core/cpuid_hypervisor.h"
 #include "core/string.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
@@ -256,20 +257,6 @@ static void leaf_frequency(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
     out[CPUID_ECX] = BUS_MHZ;
 }
 
-static void leaf_hypervisor(uint32_t out[CPUID_REGISTERS])
-{
-    _Static_assert(sizeof(CPUID_SIGNATURE) == 13, "EBX, ECX and EDX hold 12 characters");
-    out[CPUID_EAX] = CPUID_HYPERVISOR_TIMING;
-    memcpy(&out[CPUID_EBX], CPUID_SIGNATURE, 12);
-}
-
-static void leaf_hypervisor_timing(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
-{
-    clear(out);
-    out[CPUID_EAX] = (uint32_t)(vcpu->vm->tsc_hz / 1000);
-    out[CPUID_EBX] = out[CPUID_EAX];
-}
-
 static void leaf_extended_signature(uint32_t out[CPUID_REGISTERS])
 {
     out[CPUID_ECX] &= (uint32_t)LE1C_SHOWN;
@@ -308,28 +295,21 @@ uint64_t guest_xcr0_allowed(void)
     return (out[CPUID_EAX] | (uint64_t)out[CPUID_EDX] << 32) & XCR0_SHOWN;
 }
 
-static uint32_t highest_leaf(uint32_t leaf)
-{
-    if (leaf >= 0x80000000u)
-        return MAX_EXTENDED_LEAF;
-    if (leaf >= CPUID_HYPERVISOR && leaf <= CPUID_HYPERVISOR + 0xffff)
-        return CPUID_HYPERVISOR_TIMING;
-    return MAX_BASIC_LEAF;
-}
-
-/*
- * A leaf above the highest of its range is answered like the highest basic leaf (SDM Vol 2A,
- * "CPUID"); the hypervisor range, which no processor defines, reads zero instead.
- */
+/* A leaf above the highest of its range is answered like the highest basic leaf (SDM Vol 2A,
+ * "CPUID"). */
 static uint32_t effective_leaf(uint32_t leaf)
 {
-    if (leaf <= highest_leaf(leaf))
-        return leaf;
-    return leaf >= CPUID_HYPERVISOR && leaf < 0x80000000u ? leaf : MAX_BASIC_LEAF;
+    uint32_t highest = leaf >= 0x80000000u ? MAX_EXTENDED_LEAF : MAX_BASIC_LEAF;
+
+    return leaf <= highest ? leaf : MAX_BASIC_LEAF;
 }
 
 void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
 {
+    if (cpuid_is_hypervisor(leaf)) {
+        guest_cpuid_hypervisor(vcpu->vm, leaf, out);
+        return;
+    }
     leaf = effective_leaf(leaf);
     processor_cpuid(leaf, subleaf, out);
     switch (leaf) {
@@ -366,12 +346,6 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         break;
     case 0x16:
         leaf_frequency(vcpu, out);
-        break;
-    case CPUID_HYPERVISOR:
-        leaf_hypervisor(out);
-        break;
-    case CPUID_HYPERVISOR_TIMING:
-        leaf_hypervisor_timing(vcpu, out);
         break;
     case 0x80000000:
         out[CPUID_EAX] = MAX_EXTENDED_LEAF;

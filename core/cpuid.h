@@ -10,13 +10,6 @@ struct vmx_policy;
 
 enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGISTERS };
 
-/* Leaves of the hypervisor range; the signature is in EBX, ECX, EDX of the first. */
-enum {
-    CPUID_HYPERVISOR = 0x40000000u,
-    CPUID_HYPERVISOR_TIMING = 0x40000010u, /* EAX: TSC kHz, EBX: APIC timer kHz */
-};
-#define CPUID_SIGNATURE "LapwingVisor"
-
 /*
  * Answers CPUID for @vcpu as the guest sees it now (CR4 and XCR0 show through in leaves 1, 7 and
  * 0DH). Call on the CPU that runs @vcpu, while the guest's XCR0 is loaded: leaf 0DH sizes depend

@@ -60,7 +60,7 @@ static void write_ioapic(void *dev, void *cpu, uint64_t offset, unsigned size, u
 static void add_ioapic(struct vm *vm)
 {
     const struct ioapic_params params = {
-        .lines = GUEST_GSI_COUNT, .id = GUEST_IOAPIC_ID, .format = APIC_MSI_8BIT};
+        .lines = GUEST_GSI_COUNT, .id = GUEST_IOAPIC_ID, .format = APIC_MSI_15BIT};
     const struct mmio_device device = {
         .base = GUEST_IOAPIC_BASE,
         .size = PAGE_SIZE,

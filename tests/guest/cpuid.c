@@ -13,22 +13,37 @@ enum {
     LEAF7_EBX_PT = 1 << 25,
     HYPERVISOR_LEAF = 0x40000000,
     TIMING_LEAF = 0x40000010,
+    KVM_LEAF = 0x40000100,
+    KVM_FEATURES_LEAF = 0x40000101,
+    KVM_FEATURE_MSI_EXT_DEST_ID = 1 << 15,
     XSAVE_LEGACY_AND_HEADER = 512 + 64,
     XSAVE_AVX = 256,
 };
 
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
 
+static void has_signature(uint32_t leaf, const char expected[12])
+{
+    struct cpuid answer = cpuid(leaf, 0);
+    char signature[13] = "";
+    memcpy(signature, &answer.ebx, 4);
+    memcpy(signature + 4, &answer.ecx, 4);
+    memcpy(signature + 8, &answer.edx, 4);
+    ok(!memcmp(signature, expected, 12), "leaf 0x%x has the signature \"%s\"", leaf, signature);
+}
+
 static void hypervisor_leaves(void)
 {
     ok(cpuid(1, 0).ecx & LEAF1_ECX_HYPERVISOR, "the hypervisor bit is set");
-    struct cpuid leaf = cpuid(HYPERVISOR_LEAF, 0);
-    in_range(leaf.eax, TIMING_LEAF, HYPERVISOR_LEAF + 0xff, "the hypervisor leaves reach timing");
-    char signature[13] = "";
-    memcpy(signature, &leaf.ebx, 4);
-    memcpy(signature + 4, &leaf.ecx, 4);
-    memcpy(signature + 8, &leaf.edx, 4);
-    ok(!memcmp(signature, "Lapwing", 7), "the hypervisor's signature is \"%s\"", signature);
+    has_signature(HYPERVISOR_LEAF, "LapwingVisor");
+    is_u64(cpuid(HYPERVISOR_LEAF, 0).eax, TIMING_LEAF, "the hypervisor leaves reach timing");
+    has_signature(KVM_LEAF, "KVMKVMKVM\0\0");
+    is_u64(cpuid(KVM_LEAF, 0).eax, KVM_FEATURES_LEAF, "KVM's leaves reach its features");
+    struct cpuid features = cpuid(KVM_FEATURES_LEAF, 0);
+    is_u64(features.eax, KVM_FEATURE_MSI_EXT_DEST_ID, "extended destinations are its one feature");
+    is_u64(features.edx, 0, "KVM gives no hints");
+    struct cpuid absent = cpuid(KVM_LEAF + 0x100, 0);
+    is_u64(absent.eax | absent.ebx | absent.ecx | absent.edx, 0, "no further hypervisor leaf");
 }
 
 static void frequency(void)
