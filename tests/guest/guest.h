@@ -271,9 +271,16 @@ enum {
     LVT_TSC_DEADLINE = 2 << 17,
     DIVIDE_BY_1 = 0xb,
 
+    ICR_LOWEST = 1 << 8,
     ICR_NMI = 4 << 8,
+    ICR_INIT = 5 << 8,
+    ICR_STARTUP = 6 << 8,
+    ICR_LOGICAL = 1 << 11,
     ICR_ASSERT = 1 << 14,
+    ICR_LEVEL = 1 << 15,
     ICR_SELF = 1 << 18,
+    ICR_ALL = 2 << 18,
+    ICR_OTHERS = 3 << 18,
 
     APIC_BASE_BSP = 1 << 8,
     APIC_BASE_EXTD = 1 << 10,
@@ -315,6 +322,43 @@ void lapic_timer_stop(void);
 uint32_t ioapic_read(unsigned index);
 void ioapic_write(unsigned index, uint32_t value);
 void ioapic_route(unsigned pin, uint32_t low, uint32_t destination);
+
+/* ---- Processors ---- */
+
+enum {
+    CPUS_MAX = 320,
+    CPU_AREA_SIZE = 0x4000, /* struct cpu, and above it the stack */
+};
+
+#define CPU_AREAS 0x1000000ul
+
+typedef void cpu_function(uintptr_t argument);
+
+/* What a processor has of its own. Each is written by its processor alone, but for `function`. */
+struct cpu {
+    unsigned number;              /* in the order of the MADT */
+    uint32_t apic_id;             /* 32 bits */
+    bool x2apic;                  /* its APIC is in x2APIC mode */
+    volatile unsigned count[256]; /* interrupts that count_ipi() and the NMI's handler took */
+    volatile unsigned starts;     /* how often it came up */
+    struct {
+        uint32_t cs, cr0, signature;
+    } at_start; /* what it came up with; signature is EDX */
+    cpu_function *volatile function;
+    uintptr_t argument;
+};
+
+/* The only one until smp_start() (lib/smp.h). */
+extern struct cpu boot_cpu;
+
+/* By the stack, which nobody shares: an APIC ID need not be unique. */
+static inline struct cpu *this_cpu(void)
+{
+    uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+    if (stack - CPU_AREAS >= (uintptr_t)CPUS_MAX * CPU_AREA_SIZE)
+        return &boot_cpu;
+    return (struct cpu *)(stack & ~(uintptr_t)(CPU_AREA_SIZE - 1));
+}
 
 /* ---- ACPI tables (lib/acpi.c) ---- */
 

@@ -7,8 +7,6 @@
 enum {
     CODE = 0x8000, /* the start-up vector is its page number */
     PROCESSORS = 4,
-    ICR_INIT = 5 << 8,
-    ICR_STARTUP = 6 << 8,
 };
 
 extern const uint8_t ap_code[], ap_code_end[];

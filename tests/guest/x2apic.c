@@ -21,8 +21,6 @@ enum {
     X2_CURRENT = 0x839,
     X2_DIVIDE = 0x83e,
     X2_SELF_IPI = 0x83f,
-    ICR_LOGICAL = 1 << 11,
-    ICR_OTHERS = 3 << 18,
 };
 
 static void on_interrupt(struct trap_frame *frame)

@@ -6,9 +6,6 @@
 enum {
     VECTOR = 0x61,
     ERROR_VECTOR = 0x70,
-    ICR_LOGICAL = 1 << 11,
-    ICR_ALL = 2 << 18,
-    ICR_OTHERS = 3 << 18,
     ESR_SEND_ILLEGAL = 1 << 5,
     ESR_RECEIVE_ILLEGAL = 1 << 6,
     ESR_ILLEGAL_REGISTER = 1 << 7,

@@ -17,16 +17,17 @@ bool in_x2apic_mode(void)
     return rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD;
 }
 
-static bool x2apic;
+struct cpu boot_cpu;
 
 uint32_t lapic_read(unsigned offset)
 {
-    return x2apic ? (uint32_t)rdmsr(x2apic_msr(offset)) : mmio_read32(LAPIC_BASE + offset);
+    return this_cpu()->x2apic ? (uint32_t)rdmsr(x2apic_msr(offset))
+                              : mmio_read32(LAPIC_BASE + offset);
 }
 
 void lapic_write(unsigned offset, uint32_t value)
 {
-    if (x2apic)
+    if (this_cpu()->x2apic)
         wrmsr(x2apic_msr(offset), value);
     else
         mmio_write32(LAPIC_BASE + offset, value);
@@ -52,7 +53,7 @@ void lapic_enable(void)
 void lapic_enter_x2apic(void)
 {
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
-    x2apic = true;
+    this_cpu()->x2apic = true;
 }
 
 void lapic_eoi(void)
@@ -68,7 +69,7 @@ void self_ipi(uint32_t vector_and_mode)
     }
     /* The shorthand "self" is for fixed interrupts only: name the own APIC. */
     uint32_t id = lapic_read(LAPIC_ID);
-    if (x2apic) {
+    if (this_cpu()->x2apic) {
         wrmsr(x2apic_msr(LAPIC_ICR), (uint64_t)id << 32 | vector_and_mode | ICR_ASSERT);
         return;
     }

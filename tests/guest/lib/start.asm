@@ -5,7 +5,7 @@
 %include "tests/guest/lib/multiboot.inc"
 
 extern guest_start, bss_start, image_end
-global start, boot_magic, boot_info, gdt, tss, boot_page_table
+global start, boot_magic, boot_info, gdt, tss, boot_page_table, enter_long_mode
 
 PAGE_FLAGS      equ 0x03            ; present, writable
 LARGE_FLAGS     equ 0x83            ; and 2 MiB
@@ -57,7 +57,11 @@ start:
     add edi, 8
     loop .directories
     mov dword [boot_page_table], pdpt + PAGE_FLAGS
+    mov ebp, boot_processor
 
+; Any processor, in flat protected mode: goes on at EBP in long mode, with its ESP. Changes the other
+; registers.
+enter_long_mode:
     mov eax, 1
     cpuid
     mov esi, ecx
@@ -99,7 +103,11 @@ bits 64
     mov ss, eax
     mov fs, eax
     mov gs, eax
-    mov rsp, stack_top
+    mov esp, esp
+    mov ebp, ebp
+    jmp rbp
+
+boot_processor:
     mov rax, tss
     mov [gdt + 0x40 + 2], ax
     shr rax, 16

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tests on several processors: starting them, giving them work, counting what interrupts them. Long
+   mode only. */
+#ifndef GUEST_SMP_H
+#define GUEST_SMP_H
+
+#include "tests/guest/guest.h"
+
+enum {
+    STARTUP_PAGE = 0x8,
+    VECTOR_SYNC = 0x20,
+    VECTOR_WAKE = 0x21,
+};
+
+/* In the order of the MADT, the boot processor first; cpus[n]->number is n. */
+extern struct cpu *cpus[CPUS_MAX];
+extern unsigned cpu_count;
+
+/* How processors without work wait: halted, or in a loop with PAUSE. Interrupts are let in. */
+extern volatile bool idle_halts;
+
+/* The first thing a processor does when it comes up, before it touches its APIC; or NULL. */
+extern void (*volatile smp_first)(void);
+
+/* The APIC IDs of the MADT's enabled processors; at most CPUS_MAX. Returns how many. */
+unsigned madt_apic_ids(uint32_t ids[CPUS_MAX]);
+
+/*
+ * Start everybody with INIT and SIPI to all but self. Bails out unless exactly the processors of
+ * the MADT come up. Enables all APICs, the own one as well, and lets interrupts in.
+ */
+void smp_start(void);
+
+/* Copy the start page to physical page number @page, and give the next processor that comes up the
+   area of @cpu. */
+void smp_prepare(struct cpu *cpu, unsigned page);
+
+/* INIT and SIPI to the ID of @cpu; true when it came up once more. */
+bool smp_restart(struct cpu *cpu, unsigned page);
+
+/* Send what `low` says, from this processor in its mode; destination is an ID, not shifted. */
+void ipi(uint32_t destination, uint32_t low);
+
+/* Run a function on another processor: begin, or begin and wait. Bails out after 10 s. */
+void cpu_begin(struct cpu *cpu, cpu_function *function, uintptr_t argument);
+void cpu_wait(struct cpu *cpu);
+void cpu_call(struct cpu *cpu, cpu_function *function, uintptr_t argument);
+
+/* Run it on all processors at once, the own one included, and wait. */
+void cpu_call_all(cpu_function *function, uintptr_t argument);
+
+/* Handlers that count in the processor's own count[]; the second ends with an EOI. */
+void count_nmi(struct trap_frame *frame);
+void count_ipi(struct trap_frame *frame);
+
+/*
+ * Wait until everybody in `members` (by number) has taken all interrupts above VECTOR_SYNC, and all
+ * NMIs, that were sent to it before: a later interrupt of lower priority must have come through.
+ * Bails out after 10 s.
+ */
+void smp_sync(void);
+
+/*
+ * After smp_sync(): true when each processor in the mask (bit n: cpus[n]) took `vector` exactly
+ * `times` times since the last call, and no other took it. Says what it saw instead.
+ */
+bool taken_by(unsigned vector, uint64_t mask, unsigned times);
+
+/* Wait, with PAUSE and interrupts as they are, for a condition or the end of guest time. */
+#define WAIT_UNTIL(condition, timeout_ms)                                                          \
+    ({                                                                                             \
+        uint64_t end_ = rdtsc() + (timeout_ms)*tsc_per_ms();                                       \
+        while (!(condition) && rdtsc() < end_)                                                     \
+            pause();                                                                               \
+        (bool)(condition);                                                                         \
+    })
+
+#endif
