@@ -2,16 +2,9 @@
 /* Ending an instruction that was carried out for the guest. */
 #include "vmx/internal.h"
 
-void vmx_end_instruction(struct vmx_context *ctx)
+void vmx_end_special(uint32_t blocking, uint64_t rflags)
 {
-    (void)ctx;
-    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
-    if (blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS))
-        vmwrite32(GUEST_INTERRUPTIBILITY,
-                  blocking & ~(uint32_t)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
-    uint64_t rflags = vmread(GUEST_RFLAGS);
-    if (!(rflags & (RFLAGS_TF | RFLAGS_RF)))
-        return;
+    vmwrite32(GUEST_INTERRUPTIBILITY, blocking & ~(uint32_t)BLOCKING_BY_STI_OR_MOV_SS);
     vmwrite(GUEST_RFLAGS, rflags & ~(uint64_t)RFLAGS_RF);
     if (rflags & RFLAGS_TF)
         vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
@@ -19,22 +12,9 @@ void vmx_end_instruction(struct vmx_context *ctx)
 
 void vmx_advance_to(struct vmx_context *ctx, uint64_t rip)
 {
+    (void)ctx;
     vmwrite(GUEST_RIP, rip);
-    vmx_end_instruction(ctx);
-}
-
-void vmx_advance(struct vmx_context *ctx, unsigned length)
-{
-    uint64_t rip = vmread(GUEST_RIP);
-    uint64_t next = rip + length;
-    if ((rip ^ next) >> 32 && !in_64bit_mode())
-        next = (uint32_t)next;
-    vmx_advance_to(ctx, next);
-}
-
-void vmx_skip(struct vmx_context *ctx)
-{
-    vmx_advance(ctx, vmread32(EXIT_INSTRUCTION_LENGTH));
+    vmx_end_instruction();
 }
 
 enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
@@ -42,7 +22,7 @@ enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
 {
     switch (action) {
     case VMX_NEXT:
-        vmx_skip(ctx);
+        vmx_skip();
         return VMX_RESUME;
     case VMX_AGAIN:
         return VMX_RESUME;

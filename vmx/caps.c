@@ -41,7 +41,7 @@ static const struct feature features[VMX_FEATURES] = {
     [VMX_EXTERNAL_INTERRUPT_EXITING] = REQUIRE(VMX_PIN, 0, "external-interrupt exiting"),
     [VMX_NMI_EXITING] = REQUIRE(VMX_PIN, 3, "NMI exiting"),
     [VMX_VIRTUAL_NMIS] = REQUIRE(VMX_PIN, 5, "virtual NMIs"),
-    [VMX_PREEMPTION_TIMER] = WANT(VMX_PIN, 6, "VMX-preemption timer"),
+    [VMX_PREEMPTION_TIMER] = REQUIRE(VMX_PIN, 6, "VMX-preemption timer"),
     [VMX_POSTED_INTERRUPTS] = WANT(VMX_PIN, 7, "posted interrupts"),
 
     [VMX_INTERRUPT_WINDOW_EXITING] = REQUIRE(VMX_PRIMARY, 2, "interrupt-window exiting"),

@@ -115,8 +115,6 @@ static void write_controls(struct vmx_context *ctx)
         vmwrite16(VPID, ctx->vpid);
     if (ctx->policy.xsaves)
         vmwrite64(XSS_EXITING_BITMAP, 0);
-    if (vmx_has(ctx->caps, VMX_PREEMPTION_TIMER))
-        vmwrite32(PREEMPTION_TIMER, UINT32_MAX);
     vmwrite(CR0_MASK, ctx->cr0_mask);
     vmwrite(CR4_MASK, ctx->cr4_mask);
 }
@@ -263,7 +261,6 @@ void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)
 
 void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc)
 {
-    if (tsc == VMX_NO_DEADLINE && ctx->deadline != VMX_NO_DEADLINE)
-        vmwrite32(PREEMPTION_TIMER, UINT32_MAX);
     ctx->deadline = tsc;
+    ctx->timer_end = preemption_timer_end(tsc, rdtsc(), ctx->timer_shift);
 }

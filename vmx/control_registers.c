@@ -96,7 +96,7 @@ bool vmx_write_efer(struct vmx_context *ctx, uint64_t value)
 static enum vmx_outcome done_or_gp(struct vmx_context *ctx, bool done)
 {
     if (done)
-        vmx_skip(ctx);
+        vmx_skip();
     else
         vmx_inject_gp(ctx);
     return VMX_RESUME;
@@ -132,7 +132,7 @@ static enum vmx_outcome move_from_cr(struct vmx_context *ctx, const struct cr_ex
     if (access->number != 8)
         return vmx_fail(ctx, "unexpected read of CR%u", access->number);
     gpr_write(ctx, access->gpr, ctx->client->read_cr8(ctx->owner));
-    vmx_skip(ctx);
+    vmx_skip();
     return VMX_RESUME;
 }
 

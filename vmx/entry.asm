@@ -1,10 +1,11 @@
 ; SPDX-License-Identifier: BSD-2-Clause
-; VM entry and VM exit: swaps the general registers, all but RSP, which the VMCS holds.
+; VM entries and VM exits: swap the general registers, all but RSP, which the VMCS holds.
 
 bits 64
 default rel
 
 HOST_RSP equ 0x6c14
+ENTERED equ 0
 ENTRY_FAIL_INVALID equ 1
 ENTRY_FAIL_VALID equ 2
 
@@ -18,24 +19,15 @@ RBP_ equ 5
 RSI_ equ 6
 RDI_ equ 7
 
-section .text
+; The stack while the guest runs, from HOST_RSP on
+%define REGS rsp
+%define CONTEXT rsp + 8
+%define HOST_RBP rsp + 16
+LOCALS equ 16
 
-global vmx_enter
-global vmx_exit_point
-
-; enum enter_result vmx_enter(struct guest_regs *rdi, uint64_t rsi launched, uint64_t *rdx host_rsp)
-vmx_enter:
-    push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    push rdi
-    cmp rsp, [rdx]
-    jne .write_host_rsp
-.host_rsp_is_right:
-    test rsi, rsi               ; the moves below keep the flags
+; Leaves the flags alone.
+%macro LOAD_GUEST 0
+    mov rdi, [REGS]
     mov rax, [GUEST(RAX_)]
     mov rcx, [GUEST(RCX_)]
     mov rdx, [GUEST(RDX_)]
@@ -51,17 +43,33 @@ vmx_enter:
     mov r14, [GUEST(14)]
     mov r15, [GUEST(15)]
     mov rdi, [GUEST(RDI_)]
-    jz .launch
-    vmresume
-    jmp .failed
-.launch:
+%endmacro
+
+section .text
+
+global vmx_enter
+global vmx_exit_point
+extern vmx_exited
+
+; enum enter_result vmx_enter(struct vmx_context *rdi, struct guest_regs *rsi, uint64_t *rdx host_rsp,
+;                             uint64_t rcx launched)
+vmx_enter:
+    push r15
+    push r14
+    push r13
+    push r12
+    push rbx
+    push rbp
+    push rdi
+    push rsi
+    cmp rsp, [rdx]
+    jne .write_host_rsp
+.host_rsp_is_right:
+    test rcx, rcx
+    jnz resume
+    LOAD_GUEST
     vmlaunch
-.failed:
-    mov eax, ENTRY_FAIL_VALID
-    mov ecx, ENTRY_FAIL_INVALID
-    cmovc eax, ecx
-    pop rdi
-    jmp restore_host
+    jmp failed
 
 .write_host_rsp:
     mov [rdx], rsp
@@ -70,10 +78,10 @@ vmx_enter:
     ja .host_rsp_is_right
     ud2
 
-; The processor comes here with RSP as vmx_enter left it: at the pointer to the guest's registers.
+; The processor comes here with RSP as it was at entry.
 vmx_exit_point:
     push rdi
-    mov rdi, [rsp + 8]
+    mov rdi, [REGS + 8]
     mov [GUEST(RAX_)], rax
     mov [GUEST(RCX_)], rcx
     mov [GUEST(RDX_)], rdx
@@ -89,13 +97,27 @@ vmx_exit_point:
     mov [GUEST(14)], r14
     mov [GUEST(15)], r15
     pop qword [GUEST(RDI_)]
-    pop rdi
-    xor eax, eax                ; ENTERED
-restore_host:
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
+    mov rdi, [CONTEXT]
+    mov rbp, [HOST_RBP]         ; a panic's trace of the stack follows it
+    call vmx_exited
+    test al, al
+    jz left
+resume:
+    LOAD_GUEST
+    vmresume
+failed:
+    mov eax, ENTRY_FAIL_VALID
+    mov ecx, ENTRY_FAIL_INVALID
+    cmovc eax, ecx
+    jmp return
+left:
+    mov eax, ENTERED
+return:
+    add rsp, LOCALS
     pop rbp
+    pop rbx
+    pop r12
+    pop r13
+    pop r14
+    pop r15
     ret

@@ -38,6 +38,7 @@ void vmx_inject_exception(struct vmx_context *ctx, const struct vmx_exception *e
     case COMBINE_SHUTDOWN:
         ctx->event = 0;
         ctx->shutdown = true;
+        ctx->leave = true;
         return;
     }
 }
@@ -56,7 +57,7 @@ bool vmx_can_take_interrupt(struct vmx_context *ctx)
 {
     if (ctx->event != 0 || !(vmread(GUEST_RFLAGS) & RFLAGS_IF))
         return false;
-    return !(vmread32(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+    return !(vmread32(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI_OR_MOV_SS);
 }
 
 /* Blocking by STI counts: entry may refuse an NMI under it. */
@@ -181,7 +182,7 @@ static void reflect(struct vmx_context *ctx, uint32_t info)
  */
 static void keep_single_step_consistent(void)
 {
-    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY) & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_STI_OR_MOV_SS;
     if (blocking != 0 && (vmread(GUEST_RFLAGS) & RFLAGS_TF))
         vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }

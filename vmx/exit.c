@@ -148,8 +148,9 @@ struct vmx_apic_access decode_apic_access(uint64_t qualification)
     };
 }
 
-uint32_t preemption_timer_count(uint64_t left, unsigned shift)
+uint32_t preemption_timer_end(uint64_t deadline, uint64_t now, unsigned shift)
 {
-    uint64_t count = (left >> shift) + ((left & (BIT(shift) - 1)) != 0);
-    return min(count, (uint64_t)UINT32_MAX);
+    uint64_t end = (deadline >> shift) + ((deadline & (BIT(shift) - 1)) != 0);
+    uint64_t first = now >> shift;
+    return min(max(end, first), first + INT32_MAX);
 }

@@ -15,6 +15,8 @@
 #define BLOCKING_BY_MOV_SS BIT(1)
 #define BLOCKING_BY_NMI    BIT(3)
 
+#define BLOCKING_BY_STI_OR_MOV_SS (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)
+
 /* DR6 and DR7 with no condition recorded and no breakpoint enabled. */
 #define DR6_RESET       0xffff0ff0ull
 #define DR7_RESET       0x400ull
@@ -29,10 +31,12 @@
 #define PENDING_DEBUG_BREAKPOINT BIT(12) /* bits 3:0 name breakpoints that are enabled */
 #define PENDING_DEBUG_BS         BIT(14)
 
-/* entry.asm: one VM entry and exit. host_rsp caches HOST_RSP. */
+/* entry.asm: enters the guest until vmx_exited(ctx) is false. host_rsp caches HOST_RSP. */
 enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };
-enum enter_result vmx_enter(struct guest_regs *regs, uint64_t launched, uint64_t *host_rsp);
+enum enter_result vmx_enter(struct vmx_context *ctx, struct guest_regs *regs, uint64_t *host_rsp,
+                            uint64_t launched);
 void vmx_exit_point(void);
+bool vmx_exited(struct vmx_context *ctx);
 
 /* state.c: makes the processor hold the context's MSRs and its vcpu's shared registers. */
 void vmx_make_live(struct vmx_context *ctx);
@@ -62,10 +66,8 @@ void event_block_nmi_again(void);
 /* msr.c: lets the guest reach its own MSRs directly. */
 void vmx_pass_own_msrs(struct vmx_context *ctx);
 
-/* advance.c: what ends an instruction, RIP aside. */
-void vmx_end_instruction(struct vmx_context *ctx);
-/* By the VM-exit instruction length. */
-void vmx_skip(struct vmx_context *ctx);
+/* advance.c: ends an instruction that was traced, or blocked interrupts. */
+void vmx_end_special(uint32_t blocking, uint64_t rflags);
 
 /* Carries out what a client answered. */
 enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
@@ -94,6 +96,27 @@ static inline void gpr_write(struct vmx_context *ctx, unsigned gpr, uint64_t val
 static inline bool in_64bit_mode(void)
 {
     return (vmread64(GUEST_EFER) & EFER_LMA) && (vmread32(GUEST_CS_ACCESS) & SEGMENT_L);
+}
+
+/* What ends an instruction, RIP aside. */
+static inline void vmx_end_instruction(void)
+{
+    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
+    uint64_t rflags = vmread(GUEST_RFLAGS);
+    if ((blocking & BLOCKING_BY_STI_OR_MOV_SS) || (rflags & (RFLAGS_TF | RFLAGS_RF)))
+        vmx_end_special(blocking, rflags);
+}
+
+/* Ends the instruction that exited; its length is known. Outside 64-bit mode EIP wraps. */
+static inline void vmx_skip(void)
+{
+    uint64_t length = vmread32(EXIT_INSTRUCTION_LENGTH);
+    uint64_t next = vmread(GUEST_RIP) + length;
+    bool carry = (uint32_t)next < length;
+    if (__builtin_expect(carry, false) && !in_64bit_mode())
+        next = (uint32_t)next;
+    vmwrite(GUEST_RIP, next);
+    vmx_end_instruction();
 }
 
 /* Handlers of the larger exits. VMX_RESUME goes on with the guest. */

@@ -168,7 +168,7 @@ static enum vmx_outcome repeat(struct vmx_context *ctx, const struct string_stat
     if ((*rcx & mask) == 0)
         return vmx_act(ctx, VMX_NEXT, NULL);
     if (single_step || trapped)
-        vmx_end_instruction(ctx); /* an iteration traps like an instruction */
+        vmx_end_instruction(); /* an iteration traps like an instruction */
     return VMX_RESUME;
 }
 

@@ -16,7 +16,7 @@ static enum vmx_outcome exit_cpuid(struct vmx_context *ctx)
     gpr[VMX_RBX] = out[1];
     gpr[VMX_RCX] = out[2];
     gpr[VMX_RDX] = out[3];
-    vmx_skip(ctx);
+    vmx_skip();
     return VMX_RESUME;
 }
 
@@ -72,20 +72,23 @@ static enum vmx_outcome exit_init(struct vmx_context *ctx)
 
 static enum vmx_outcome exit_hlt(struct vmx_context *ctx)
 {
-    vmx_skip(ctx);
+    (void)ctx;
+    vmx_skip();
     return VMX_HALTED;
 }
 
 static enum vmx_outcome exit_pause(struct vmx_context *ctx)
 {
-    vmx_skip(ctx);
+    (void)ctx;
+    vmx_skip();
     return VMX_PAUSED;
 }
 
 /* The guest's memory is ordinary RAM, coherent with all caches: nothing has to be written back. */
 static enum vmx_outcome exit_cache(struct vmx_context *ctx)
 {
-    vmx_skip(ctx);
+    (void)ctx;
+    vmx_skip();
     return VMX_RESUME;
 }
 
@@ -184,17 +187,30 @@ static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_APIC_WRITE] = exit_apic_write,
 };
 
-static void flush_ept(struct vmx_context *ctx, uint64_t generation)
+static __attribute__((noinline)) void flush_ept(struct vmx_context *ctx, uint64_t generation)
 {
     ctx->ept_generation = generation;
     invept(ctx->caps, ctx->ept->pointer);
 }
 
-static void set_timer(struct vmx_context *ctx)
+/* The low half of the TSC shifted right, by less than 32. */
+static inline uint32_t timer_now(unsigned shift)
 {
-    uint64_t now = rdtsc();
-    uint64_t left = ctx->deadline > now ? ctx->deadline - now : 0;
-    vmwrite32(PREEMPTION_TIMER, preemption_timer_count(left, ctx->timer_shift));
+    uint32_t low, high;
+    __asm__ volatile("rdtsc\n\tshrdl %%cl, %1, %0" : "=a"(low), "=d"(high) : "c"(shift) : "cc");
+    return low;
+}
+
+/* For the coming entry. The timer stands still outside the guest: its count is made anew. */
+static inline __attribute__((always_inline)) void prepare_entry(struct vmx_context *ctx)
+{
+    uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
+    if (generation != ctx->ept_generation)
+        flush_ept(ctx, generation);
+    if (ctx->event != 0)
+        event_enter(ctx);
+    vmwrite32(PREEMPTION_TIMER,
+              preemption_timer_count(ctx->timer_end, timer_now(ctx->timer_shift)));
 }
 
 static enum vmx_outcome entry_failed(struct vmx_context *ctx, enum enter_result result)
@@ -205,7 +221,8 @@ static enum vmx_outcome entry_failed(struct vmx_context *ctx, enum enter_result 
     return vmx_fail(ctx, "VM entry failed: error %u, %s", error, instruction_error_text(error));
 }
 
-static enum vmx_outcome unexpected(struct vmx_context *ctx, uint32_t reason)
+static __attribute__((noinline)) enum vmx_outcome unexpected(struct vmx_context *ctx,
+                                                             uint32_t reason)
 {
     const char *name = vmx_exit_name(reason & EXIT_REASON_BASIC);
     if (!(reason & EXIT_REASON_ENTRY_FAILED))
@@ -215,34 +232,33 @@ static enum vmx_outcome unexpected(struct vmx_context *ctx, uint32_t reason)
                     rule ? rule : "no rule known to us is broken");
 }
 
+/* Whether to enter again at once. */
+bool vmx_exited(struct vmx_context *ctx)
+{
+    uint64_t reason = vmread32(EXIT_REASON);
+    if (reason >= VMX_EXIT_REASONS || !handlers[reason]) {
+        ctx->outcome = unexpected(ctx, reason);
+        return false;
+    }
+    ctx->exits[reason]++;
+    ctx->outcome = handlers[reason](ctx);
+    if (ctx->outcome != VMX_RESUME || ctx->leave)
+        return false;
+    prepare_entry(ctx);
+    return true;
+}
+
 enum vmx_outcome vmx_run(struct vmx_context *ctx)
 {
     ASSERT(ctx->cpu && ctx->cpu->current == ctx);
     vmx_make_live(ctx);
     if (ctx->shutdown)
         return VMX_TRIPLE_FAULT;
-    for (;;) {
-        uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
-        if (generation != ctx->ept_generation)
-            flush_ept(ctx, generation);
-        if (ctx->event != 0)
-            event_enter(ctx);
-        if (ctx->deadline != VMX_NO_DEADLINE)
-            set_timer(ctx);
-
-        enum enter_result result = vmx_enter(ctx->regs, ctx->launched, &ctx->host_rsp);
-        if (result != ENTERED)
-            return entry_failed(ctx, result);
-        ctx->launched = true;
-
-        uint32_t reason = vmread32(EXIT_REASON);
-        if (reason >= VMX_EXIT_REASONS || !handlers[reason])
-            return unexpected(ctx, reason);
-        ctx->exits[reason]++;
-        enum vmx_outcome outcome = handlers[reason](ctx);
-        if (outcome != VMX_RESUME || ctx->leave || ctx->shutdown) {
-            ctx->leave = false;
-            return ctx->shutdown ? VMX_TRIPLE_FAULT : outcome;
-        }
-    }
+    prepare_entry(ctx);
+    enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
+    if (result != ENTERED)
+        return entry_failed(ctx, result);
+    ctx->launched = true;
+    ctx->leave = false;
+    return ctx->shutdown ? VMX_TRIPLE_FAULT : ctx->outcome;
 }

@@ -249,9 +249,9 @@ void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
 #define VMX_NO_DEADLINE UINT64_MAX
 
 /*
- * Makes vmx_run() return VMX_PREEMPTED when the processor's own TSC reaches tsc. Needs
- * VMX_PREEMPTION_TIMER. Stays until changed: while a deadline lies in the past the guest makes no
- * progress.
+ * Makes vmx_run() return VMX_PREEMPTED when the processor's own TSC has reached tsc, or before if
+ * that is far away, never early by a little. Stays until changed: while a deadline lies in the past
+ * the guest makes no progress.
  */
 void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc);
 
@@ -331,7 +331,8 @@ struct vmx_client {
     uint64_t (*read_cr8)(void *owner);
     void (*write_cr8)(void *owner, uint64_t value); /* 0..15 */
 
-    /* VMX_AGAIN: it is mapped now, or emulated with vmx_advance() called. VMX_RAISE_GP, _STOP. */
+    /* VMX_AGAIN: it is mapped now, or emulated with vmx_advance_to() called. VMX_RAISE_GP, _STOP.
+     */
     enum vmx_action (*ept_violation)(void *owner, const struct vmx_ept_violation *violation);
 
     enum vmx_action (*vmcall)(void *owner);
@@ -363,6 +364,18 @@ enum {
     VMX_PRIVATE_MSRS = 6, /* STAR to TSC_AUX of enum vmx_reg: loaded by software */
 };
 
+/* Why vmx_run() returned. */
+enum vmx_outcome {
+    VMX_RESUME,       /* ctx->leave was set; there is nothing to tell */
+    VMX_PREEMPTED,    /* deadline reached, or a host interrupt came and was dispatched */
+    VMX_WINDOW,       /* a wanted window is open */
+    VMX_HALTED,       /* HLT is complete: run again when an event comes */
+    VMX_PAUSED,       /* a guest that spins offers its time */
+    VMX_TRIPLE_FAULT, /* the virtual processor is in shutdown */
+    VMX_STOPPED,      /* by the client */
+    VMX_ERROR,        /* cannot go on; the log says why, with a dump. End the VM */
+};
+
 struct vmx_context {
     void *owner;
     const struct vmx_client *client;
@@ -381,11 +394,13 @@ struct vmx_context {
     uint8_t *msr_bitmap;
     uint64_t host_rsp; /* as the VMCS holds it */
     uint64_t launched;
-    uint64_t ept_generation; /* ept->generation when this processor last forgot it */
-    uint64_t deadline;       /* TSC */
-    unsigned timer_shift;    /* of the preemption timer */
-    uint32_t primary;        /* controls, as the VMCS holds them */
-    uint32_t event;          /* interruption information to enter with, or 0 */
+    uint64_t ept_generation;  /* ept->generation when this processor last forgot it */
+    uint64_t deadline;        /* TSC */
+    uint32_t timer_shift;     /* of the preemption timer */
+    uint32_t timer_end;       /* for that deadline, in the timer's time */
+    enum vmx_outcome outcome; /* of the last exit */
+    uint32_t primary;         /* controls, as the VMCS holds them */
+    uint32_t event;           /* interruption information to enter with, or 0 */
     uint32_t event_error;
     uint32_t event_length;           /* of the instruction that made it, if one did */
     uint16_t vpid;                   /* 0: none */
@@ -422,22 +437,10 @@ void vmx_unload(struct vmx_context *ctx);
 void vmx_set_ept(struct vmx_context *ctx, struct ept *ept);
 
 /*
- * Ends the current instruction as the processor would: RIP moves on by length bytes (to rip),
+ * Ends the current instruction as the processor would: RIP moves to rip,
  * blocking by STI and MOV SS ends, with RFLAGS.TF set a single-step trap becomes pending.
  */
-void vmx_advance(struct vmx_context *ctx, unsigned length);
 void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
-
-enum vmx_outcome {
-    VMX_RESUME,       /* ctx->leave was set; there is nothing to tell */
-    VMX_PREEMPTED,    /* deadline reached, or a host interrupt came and was dispatched */
-    VMX_WINDOW,       /* a wanted window is open */
-    VMX_HALTED,       /* HLT is complete: run again when an event comes */
-    VMX_PAUSED,       /* a guest that spins offers its time */
-    VMX_TRIPLE_FAULT, /* the virtual processor is in shutdown */
-    VMX_STOPPED,      /* by the client */
-    VMX_ERROR,        /* cannot go on; the log says why, with a dump. End the VM */
-};
 
 /*
  * Runs the guest until there is something for core to do. A host interrupt that is pending on entry

@@ -135,6 +135,10 @@ static void test_required_features_are_named(void **state)
     p = full();
     p.pin &= ~BIT(32 + 5);
     refuses(p, "virtual NMIs");
+
+    p = full();
+    p.pin &= ~BIT(32 + 6);
+    refuses(p, "VMX-preemption timer");
 }
 
 static void test_wanted_features_may_be_missing(void **state)
@@ -142,13 +146,13 @@ static void test_wanted_features_may_be_missing(void **state)
     (void)state;
     struct processor p = full();
     p.secondary &= ~(BIT(32 + 5) | BIT(32 + 9) | BIT(32 + 22));
-    p.pin &= ~(BIT(32 + 6) | BIT(32 + 7));
+    p.pin &= ~BIT(32 + 7);
     p.primary &= ~(BIT(32 + 17) | BIT(32 + 21));
     p.ept_vpid &= ~(BIT(16) | BIT(17) | BIT(32));
     accepts(p);
     struct vmx_caps caps = caps_of(&p);
     assert_false(vmx_has(&caps, VMX_VPID));
-    assert_false(vmx_has(&caps, VMX_PREEMPTION_TIMER));
+    assert_false(vmx_has(&caps, VMX_POSTED_INTERRUPTS));
     assert_false(vmx_has(&caps, VMX_IPI_VIRTUALIZATION));
     assert_int_equal(vmx_feature_bit(&caps, VMX_TPR_SHADOW), 0);
     assert_true(vmx_has(&caps, VMX_RDTSCP));

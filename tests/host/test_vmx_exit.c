@@ -96,13 +96,20 @@ static void test_apic_access(void **state)
 static void test_preemption_timer(void **state)
 {
     (void)state;
-    assert_int_equal(preemption_timer_count(0, 5), 0);
-    assert_int_equal(preemption_timer_count(1, 5), 1);
-    assert_int_equal(preemption_timer_count(32, 5), 1);
-    assert_int_equal(preemption_timer_count(33, 5), 2);
-    assert_int_equal(preemption_timer_count(7, 0), 7);
-    assert_int_equal(preemption_timer_count(UINT64_MAX, 5), UINT32_MAX);
-    assert_int_equal(preemption_timer_count((uint64_t)UINT32_MAX << 5, 5), UINT32_MAX);
+    assert_int_equal(preemption_timer_end(64, 0, 5), 2);
+    assert_int_equal(preemption_timer_end(65, 31, 5), 3);
+    assert_int_equal(preemption_timer_end(96, 64, 5), 3);
+    assert_int_equal(preemption_timer_end(7, 5, 0), 7);
+    assert_int_equal(preemption_timer_end(7, 64, 5), 2); /* over */
+    assert_int_equal(preemption_timer_end(UINT64_MAX, 64, 5), 2u + INT32_MAX);
+    assert_int_equal(preemption_timer_end(0x200000040, 0x1ffffffe0, 5), 0x10000002);
+    assert_int_equal(preemption_timer_end(0x100000001, 0xffffffff, 0), 1);
+
+    assert_int_equal(preemption_timer_count(7, 5), 2);
+    assert_int_equal(preemption_timer_count(7, 7), 0);
+    assert_int_equal(preemption_timer_count(7, 8), 0);
+    assert_int_equal(preemption_timer_count(1, 0xffffffff), 2);
+    assert_int_equal(preemption_timer_count(0xffffffff, 1), 0);
 }
 
 static uint32_t exception(uint8_t vector)
