@@ -97,20 +97,6 @@ static struct quote quote(struct config_span span)
     return q;
 }
 
-static struct config_span trim(const char *from, const char *to)
-{
-    while (from < to && (*from == ' ' || *from == '\t'))
-        from++;
-    while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
-        to--;
-    return (struct config_span){from, (size_t)(to - from)};
-}
-
-static bool span_is(struct config_span span, const char *text)
-{
-    return span.length == strlen(text) && !memcmp(span.text, text, span.length);
-}
-
 /* ---- Characters --------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at c, 0 if it is none (The Unicode Standard, "Well-Formed UTF-8 Byte
@@ -161,8 +147,10 @@ static void set_fallbacks(struct config *config, struct config_vm *vm, enum conf
 {
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        if (key->section == section && key->fallback)
-            config_set(config, vm, key, (struct config_span){key->fallback, strlen(key->fallback)});
+        if (key->section == section && key->fallback) {
+            struct config_span value = {key->fallback, strlen(key->fallback)};
+            config_set(config, vm, key, &value);
+        }
     }
 }
 
@@ -178,8 +166,27 @@ static struct config_vm *add_vm(struct config *config, struct config_span name)
     struct config_vm *vm = &config->vms[config->vm_count++];
 
     memcpy(vm->name, name.text, name.length);
+    vm->first_apic_id = config->apic_ids_used;
     set_fallbacks(config, vm, CONFIG_SECTION_VM);
     return vm;
+}
+
+/* Where this section set the key, else where it begins. */
+static uint32_t line_of(const struct parser *p, const char *name)
+{
+    for (size_t i = 0; i < config_key_count; i++)
+        if (p->key_lines[i] && !strcmp(config_keys[i].name, name))
+            return p->key_lines[i];
+    return p->section_line;
+}
+
+static bool finish_vm(struct parser *p)
+{
+    const char *key;
+    char why[CONFIG_ERROR_MAX / 2];
+
+    return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
+           fail_line(p, line_of(p, key), "[vm %s] %s", p->vm->name, why);
 }
 
 /* What can only be judged when the section is complete. */
@@ -197,7 +204,7 @@ static bool end_section(struct parser *p)
         return fail_line(p, p->section_line, "[vm %s] has no '%s'; expected %s = %s", p->vm->name,
                          key->name, key->name, expected);
     }
-    return true;
+    return p->section == CONFIG_SECTION_LAPWING || finish_vm(p);
 }
 
 static bool begin_section(struct parser *p, enum config_section section)
@@ -237,7 +244,7 @@ static bool check_name(struct parser *p, struct config_span name)
                     "bad VM name '%s'; expected 1 to %d letters, digits, '-', '_' or '.'",
                     quote(name).text, CONFIG_NAME_MAX);
     for (uint32_t i = 0; i < p->config->vm_count; i++)
-        if (span_is(name, p->config->vms[i].name))
+        if (config_span_is(name, p->config->vms[i].name))
             return fail(p, name.text,
                         "VM name '%s' appears twice, first in line %u; expected another name",
                         p->config->vms[i].name, p->vm_lines[i]);
@@ -263,14 +270,14 @@ static bool parse_section(struct parser *p, struct config_span line)
     if (end[-1] != ']')
         return fail(p, end, "section header without ']' at its end; expected " SECTIONS);
 
-    struct config_span inner = trim(line.text + 1, end - 1);
-    if (span_is(inner, "lapwing"))
+    struct config_span inner = config_trim(line.text + 1, end - 1);
+    if (config_span_is(inner, "lapwing"))
         return begin_lapwing(p);
-    if (span_is(inner, "vm"))
+    if (config_span_is(inner, "vm"))
         return fail(p, end - 1, "VM without a name; expected [vm NAME]");
     if (inner.length > 2 && !memcmp(inner.text, "vm", 2) &&
         (inner.text[2] == ' ' || inner.text[2] == '\t'))
-        return begin_vm(p, trim(inner.text + 2, inner.text + inner.length));
+        return begin_vm(p, config_trim(inner.text + 2, inner.text + inner.length));
     return fail(p, line.text, "unknown section [%s]; expected " SECTIONS, quote(inner).text);
 }
 
@@ -310,6 +317,9 @@ static bool fail_value(struct parser *p, const struct config_key *key, struct co
                     expected);
     case CONFIG_VALUE_TOO_MANY:
         return fail(p, value.text, "too many of '%s'; expected %s", key->name, expected);
+    case CONFIG_VALUE_TWICE:
+        return fail(p, value.text, "'%s' names an ID for the second time in '%s'; expected %s",
+                    quote(value).text, key->name, expected);
     case CONFIG_VALUE_NO_STRING_ROOM:
         return fail(p, value.text, "too much text; expected at most %d bytes in all values",
                     CONFIG_STRINGS_MAX);
@@ -332,7 +342,7 @@ static bool parse_key(struct parser *p, struct config_span name, struct config_s
     size_t i = 0;
 
     while (i < config_key_count &&
-           (config_keys[i].section != p->section || !span_is(name, config_keys[i].name)))
+           (config_keys[i].section != p->section || !config_span_is(name, config_keys[i].name)))
         i++;
     if (i == config_key_count)
         return fail_unknown_key(p, name);
@@ -342,7 +352,7 @@ static bool parse_key(struct parser *p, struct config_span name, struct config_s
         return fail_twice(p, name, p->key_lines[i]);
     p->key_lines[i] = p->line_number;
 
-    enum config_verdict verdict = config_set(p->config, p->vm, key, value);
+    enum config_verdict verdict = config_set(p->config, p->vm, key, &value);
     return verdict == CONFIG_VALUE_GOOD || fail_value(p, key, value, verdict);
 }
 
@@ -353,7 +363,7 @@ static bool parse_line(struct parser *p)
     if (!check_characters(p))
         return false;
 
-    struct config_span line = trim(p->line, p->line_end);
+    struct config_span line = config_trim(p->line, p->line_end);
     if (!line.length || line.text[0] == '#' || line.text[0] == ';')
         return true;
     if (line.text[0] == '[')
@@ -369,7 +379,7 @@ static bool parse_line(struct parser *p)
                     quote(line).text);
     if (!p->in_section)
         return fail(p, line.text, "key before the first section; expected " SECTIONS);
-    return parse_key(p, trim(line.text, equals), trim(equals + 1, end));
+    return parse_key(p, config_trim(line.text, equals), config_trim(equals + 1, end));
 }
 
 /* Finds the line that starts at p->line, and returns where the next one does. */
@@ -408,24 +418,16 @@ bool config_parse(const char *file, const char *text, size_t len, struct config 
     return true;
 }
 
-static config_string add_text(struct config *config, const char *text)
-{
-    size_t length = strlen(text);
-    config_string s = config->strings_used;
-
-    memcpy(config->strings + s, text, length + 1);
-    config->strings_used += (uint32_t)length + 1;
-    return s;
-}
-
 void config_defaults(struct config *out)
 {
-    clear(out);
-    struct config_vm *vm = add_vm(out, (struct config_span){"guest", 5});
-    vm->kernel = add_text(out, "\\EFI\\lapwing\\kernel");
-    vm->initrd = add_text(out, "\\EFI\\lapwing\\initrd");
-    vm->cmdline = add_text(out, "console=ttyS0");
-    vm->initrd_optional = 1;
+    static const char text[] = "[vm guest]\n"
+                               "kernel = \\EFI\\lapwing\\kernel\n"
+                               "initrd = \\EFI\\lapwing\\initrd\n"
+                               "cmdline = console=ttyS0\n";
+    struct config_error error;
+
+    config_parse("", text, sizeof(text) - 1, out, &error);
+    out->vms[0].initrd_optional = 1;
 }
 
 const char *config_text(const struct config *config, config_string s)

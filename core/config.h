@@ -18,8 +18,9 @@
 
 enum {
     CONFIG_VMS_MAX = 256,
-    CONFIG_VCPUS_MAX = 4096, /* per VM */
-    CONFIG_MODULES_MAX = 16, /* per VM */
+    CONFIG_VCPUS_MAX = 4096,      /* per VM */
+    CONFIG_VCPUS_ALL_MAX = 16384, /* of all VMs together */
+    CONFIG_MODULES_MAX = 16,      /* per VM */
     CONFIG_NAME_MAX = 31,
     CONFIG_PATH_MAX = 256,           /* bytes with the final NUL */
     CONFIG_STRINGS_MAX = 128 * 1024, /* bytes of all strings together */
@@ -33,6 +34,15 @@ enum config_log { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG
 enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEMU };
 
 enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
+
+/* Which APIC takes a physical destination: docs/errata.md. As enum apic_policy. */
+enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };
+
+/* How a VM's APIC IDs divide: SDM Vol 3A, "Hierarchical Mapping of Shared Resources". */
+struct config_topology {
+    uint32_t per_core, per_package;     /* logical processors */
+    uint32_t core_shift, package_shift; /* what is left of an ID names its core, its package */
+};
 
 /* A string kept in struct config; 0 is the empty string. Turned into text by config_text(). An
  * offset, so that the struct can be copied and mapped elsewhere. */
@@ -48,6 +58,11 @@ struct config_vm {
     char name[CONFIG_NAME_MAX + 1];
     uint64_t memory; /* bytes */
     uint32_t vcpus;
+    uint32_t first_apic_id;  /* index in struct config's apic_ids; `vcpus` of them */
+    uint32_t cores, threads; /* per package (0: all that there are), per core */
+    struct config_topology topology;
+    uint32_t id_match;      /* enum config_id_match */
+    uint32_t x2apic;        /* 1: offered */
     uint32_t on_exit;       /* enum config_on_exit */
     uint64_t time_limit_ns; /* of guest time; 0: none */
     config_string kernel;
@@ -64,6 +79,8 @@ struct config {
     uint32_t emulator_exit; /* enum config_emulator_exit */
     uint32_t vm_count;      /* at least 1 */
     struct config_vm vms[CONFIG_VMS_MAX];
+    uint32_t apic_ids_used;
+    uint32_t apic_ids[CONFIG_VCPUS_ALL_MAX]; /* of each VM the boot processor's first */
     uint32_t strings_used;
     char strings[CONFIG_STRINGS_MAX];
 };
@@ -95,6 +112,7 @@ enum config_kind {
     CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns, min..max */
     CONFIG_KIND_PATH,
     CONFIG_KIND_MODULE, /* path, then optionally blanks and the rest of the line; repeatable */
+    CONFIG_KIND_IDS,    /* 32-bit APIC IDs and ranges of them, with commas; added to apic_ids */
     CONFIG_KIND_LINE,   /* the rest of the line, without blanks at either end */
 };
 

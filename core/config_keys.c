@@ -25,6 +25,14 @@ static const char *const on_exit_words[] = {
     NULL,
 };
 
+static const char *const id_match_words[] = {
+    [CONFIG_MATCH_ARCHITECTURAL] = "architectural",
+    [CONFIG_MATCH_KNL] = "knl",
+    [CONFIG_MATCH_KVM_32BIT] = "kvm-32bit",
+    NULL,
+};
+
+static const char *const off_on_words[] = {"off", "on", NULL};
 static const char *const no_yes_words[] = {"no", "yes", NULL};
 
 #define LAPWING(field) .section = CONFIG_SECTION_LAPWING, .offset = offsetof(struct config, field)
@@ -66,8 +74,48 @@ const struct config_key config_keys[] = {
         .kind = CONFIG_KIND_COUNT,
         .min = 1,
         .max = CONFIG_VCPUS_MAX,
+        .doc = "The number of virtual processors; by default as many as 'apic_ids' names, or one "
+               "package of 'cores' and 'threads'.",
+    },
+    {
+        VM(first_apic_id),
+        .name = "apic_ids",
+        .kind = CONFIG_KIND_IDS,
+        .doc = "The APIC ID of each virtual processor, the boot processor first; by default they "
+               "count from 0.",
+    },
+    {
+        VM(cores),
+        .name = "cores",
+        .kind = CONFIG_KIND_COUNT,
+        .min = 1,
+        .max = CONFIG_VCPUS_MAX,
+        .doc = "The number of cores in each package; by default there is one package.",
+    },
+    {
+        VM(threads),
+        .name = "threads",
+        .kind = CONFIG_KIND_COUNT,
+        .min = 1,
+        .max = CONFIG_VCPUS_MAX,
         .fallback = "1",
-        .doc = "The number of virtual processors.",
+        .doc = "The number of logical processors in each core.",
+    },
+    {
+        VM(x2apic),
+        .name = "x2apic",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "on",
+        .doc = "Whether the APICs have an x2APIC mode.",
+    },
+    {
+        VM(id_match),
+        .name = "id_match",
+        .kind = CONFIG_KIND_WORD,
+        .words = id_match_words,
+        .fallback = "architectural",
+        .doc = "Which APICs take a message for an ID that is not simply theirs: docs/errata.md.",
     },
     {
         VM(kernel),

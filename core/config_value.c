@@ -5,6 +5,8 @@
 #include "core/format.h"
 #include "core/string.h"
 
+#define APIC_ID_BROADCAST 0xffffffffu /* no APIC can have it */
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -23,9 +25,34 @@ static const struct unit duration_units[] = {
 
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
-static bool span_is(struct config_span span, const char *text)
+bool config_span_is(struct config_span span, const char *text)
 {
     return span.length == strlen(text) && !memcmp(span.text, text, span.length);
+}
+
+/* A decimal or, after 0x, a hexadecimal number of up to 32 bits. */
+static bool parse_integer(struct config_span value, uint64_t *out)
+{
+    bool hex = value.length > 2 && !memcmp(value.text, "0x", 2);
+    size_t i = hex ? 2 : 0;
+
+    if (value.length == 0)
+        return false;
+    for (*out = 0; i < value.length; i++) {
+        char c = value.text[i];
+        unsigned digit;
+
+        if (c >= '0' && c <= '9')
+            digit = (unsigned)(c - '0');
+        else if (hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            digit = (unsigned)((c | 0x20) - 'a') + 10;
+        else
+            return false;
+        *out = *out * (hex ? 16 : 10) + digit;
+        if (*out > UINT32_MAX)
+            return false;
+    }
+    return true;
 }
 
 /* A decimal number and one of the units. */
@@ -47,7 +74,7 @@ static bool parse_number(struct config_span value, const struct unit *units, uin
 
     struct config_span rest = {value.text + digits, value.length - digits};
     for (; units->name; units++)
-        if (span_is(rest, units->name))
+        if (config_span_is(rest, units->name))
             return !__builtin_mul_overflow(number, units->factor, out);
     return false;
 }
@@ -66,7 +93,7 @@ static enum config_verdict parse_word(const struct config_key *key, struct confi
                                       uint32_t *out)
 {
     for (uint32_t i = 0; key->words[i]; i++) {
-        if (span_is(value, key->words[i])) {
+        if (config_span_is(value, key->words[i])) {
             *out = i;
             return CONFIG_VALUE_GOOD;
         }
@@ -110,11 +137,6 @@ static enum config_verdict parse_path(struct config *config, struct config_span 
     return add_string(config, (struct config_span){path, length}, sizeof(path) - 1, out);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 static enum config_verdict parse_module(struct config *config, struct config_vm *vm,
                                         const struct config_key *key, struct config_span value)
 {
@@ -123,11 +145,11 @@ static enum config_verdict parse_module(struct config *config, struct config_vm 
 
     if (vm->module_count == CONFIG_MODULES_MAX)
         return CONFIG_VALUE_TOO_MANY;
-    while (path_length < value.length && !is_blank(value.text[path_length]))
+    while (path_length < value.length && !config_is_blank(value.text[path_length]))
         path_length++;
 
     size_t args = path_length;
-    while (args < value.length && is_blank(value.text[args]))
+    while (args < value.length && config_is_blank(value.text[args]))
         args++;
 
     struct config_span path = {value.text, path_length};
@@ -138,6 +160,75 @@ static enum config_verdict parse_module(struct config *config, struct config_vm 
     if (verdict == CONFIG_VALUE_GOOD)
         vm->modules[vm->module_count++] = module;
     return verdict;
+}
+
+static bool is_listed(const struct config *config, const struct config_vm *vm, uint32_t id)
+{
+    for (uint32_t i = vm->first_apic_id; i < config->apic_ids_used; i++)
+        if (config->apic_ids[i] == id)
+            return true;
+    return false;
+}
+
+static enum config_verdict add_ids(struct config *config, const struct config_vm *vm,
+                                   uint64_t first, uint64_t last)
+{
+    if (last - first >= CONFIG_VCPUS_MAX)
+        return CONFIG_VALUE_TOO_MANY;
+    for (; first <= last; first++) {
+        if (is_listed(config, vm, (uint32_t)first))
+            return CONFIG_VALUE_TWICE;
+        if (config->apic_ids_used == CONFIG_VCPUS_ALL_MAX ||
+            config->apic_ids_used - vm->first_apic_id == CONFIG_VCPUS_MAX)
+            return CONFIG_VALUE_TOO_MANY;
+        config->apic_ids[config->apic_ids_used++] = (uint32_t)first;
+    }
+    return CONFIG_VALUE_GOOD;
+}
+
+static const char *find(char c, const char *from, const char *to)
+{
+    while (from < to && *from != c)
+        from++;
+    return from;
+}
+
+/* One ID or a range. */
+static enum config_verdict parse_id_range(struct config *config, const struct config_vm *vm,
+                                          struct config_span item)
+{
+    const char *end = item.text + item.length;
+    const char *dash = find('-', item.text, end);
+    uint64_t first, last;
+
+    if (!parse_integer(config_trim(item.text, dash), &first))
+        return CONFIG_VALUE_BAD;
+    last = first;
+    if (dash < end && !parse_integer(config_trim(dash + 1, end), &last))
+        return CONFIG_VALUE_BAD;
+    if (last < first || last >= APIC_ID_BROADCAST)
+        return CONFIG_VALUE_BAD;
+    return add_ids(config, vm, first, last);
+}
+
+static enum config_verdict parse_ids(struct config *config, const struct config_vm *vm,
+                                     struct config_span *value)
+{
+    const char *end = value->text + value->length;
+
+    for (const char *from = value->text;; from++) {
+        const char *comma = find(',', from, end);
+        struct config_span item = config_trim(from, comma);
+        enum config_verdict verdict = parse_id_range(config, vm, item);
+
+        if (verdict != CONFIG_VALUE_GOOD) {
+            *value = item;
+            return verdict;
+        }
+        if (comma == end)
+            return CONFIG_VALUE_GOOD;
+        from = comma;
+    }
 }
 
 static enum config_verdict parse_count(const struct config_key *key, struct config_span value,
@@ -152,8 +243,9 @@ static enum config_verdict parse_count(const struct config_key *key, struct conf
 }
 
 enum config_verdict config_set(struct config *config, struct config_vm *vm,
-                               const struct config_key *key, struct config_span value)
+                               const struct config_key *key, struct config_span *span)
 {
+    struct config_span value = *span;
     char *base = key->section == CONFIG_SECTION_VM ? (char *)vm : (char *)config;
     void *field = base + key->offset;
 
@@ -170,6 +262,8 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
         return parse_path(config, value, field);
     case CONFIG_KIND_MODULE:
         return parse_module(config, vm, key, value);
+    case CONFIG_KIND_IDS:
+        return parse_ids(config, vm, span);
     case CONFIG_KIND_LINE:
         return add_string(config, value, key->max_length, field);
     }
@@ -233,6 +327,12 @@ void config_expected(const struct config_key *key, char *buf, size_t size)
                       "the path of a file, at most %d bytes, and optionally a string, at most %zu "
                       "bytes; at most %d modules in a VM",
                       CONFIG_PATH_MAX - 2, key->max_length, CONFIG_MODULES_MAX);
+        return;
+    case CONFIG_KIND_IDS:
+        format_string(buf, size,
+                      "different numbers from 0 to 0x%x and ranges of them, such as 0-3, 0x23, "
+                      "0x123; at most %d",
+                      APIC_ID_BROADCAST - 1, CONFIG_VCPUS_MAX);
         return;
     case CONFIG_KIND_LINE:
         format_string(buf, size, "text, at most %zu bytes", key->max_length);

@@ -17,7 +17,7 @@ enum {
     CPUID_LEAF_FEATURES = 1,
     CPUID_LEAF_EXTENDED_FEATURES = 7,
     CPUID_LEAF_XSAVE = 0xd,
-    MAX_BASIC_LEAF = 0x16,
+    MAX_BASIC_LEAF = 0x1f,
     TOPOLOGY_SMT = 1,
     TOPOLOGY_CORE = 2,
 };
@@ -115,19 +115,28 @@ static void clear(uint32_t out[CPUID_REGISTERS])
     memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
 }
 
-/* Bits that hold the numbers 0 to @count - 1. */
-static unsigned bits_for(uint32_t count)
+static const struct config_topology *topology_of(const struct vcpu *vcpu)
 {
-    return count <= 1 ? 0 : 32u - (unsigned)__builtin_clz(count - 1);
+    return &vcpu->vm->config->topology;
+}
+
+/* EBX[23:16]: the APIC IDs that a package has room for. */
+static uint32_t logical_ids(const struct vcpu *vcpu)
+{
+    enum { MOST = 255 };
+
+    return (uint32_t)min(BIT(topology_of(vcpu)->package_shift), (uint64_t)MOST);
 }
 
 static void leaf_features(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
 {
-    uint32_t logical = vcpu->vm->vcpu_count < 256 ? vcpu->vm->vcpu_count : 255;
+    uint32_t logical = logical_ids(vcpu);
 
     out[CPUID_EBX] = (out[CPUID_EBX] & 0xffff) | logical << 16 | vcpu->apic_id << 24;
     out[CPUID_ECX] &= (uint32_t)L1C_SHOWN;
-    out[CPUID_ECX] |= (uint32_t)(L1C_X2APIC | L1C_TSC_DEADLINE | L1C_HYPERVISOR);
+    out[CPUID_ECX] |= (uint32_t)(L1C_TSC_DEADLINE | L1C_HYPERVISOR);
+    if (vcpu->vm->config->x2apic)
+        out[CPUID_ECX] |= (uint32_t)L1C_X2APIC;
     if (!here_has(VMX_INVPCID))
         out[CPUID_ECX] &= (uint32_t)~L1C_PCID;
     if (vcpu_cr4(vcpu) & CR4_OSXSAVE)
@@ -139,14 +148,24 @@ static void leaf_features(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
         out[CPUID_EDX] |= (uint32_t)L1D_HTT;
 }
 
-/* Deterministic cache parameters: EAX[31:26] cores per package, EAX[25:14] sharers, less one. */
+/*
+ * Deterministic cache parameters. EAX[31:26] and EAX[25:14] count IDs, less one: those of cores in
+ * a package, and those of logical processors that share the cache. A core has its own levels 1 and
+ * 2, a package level 3.
+ */
 static void leaf_cache(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
 {
-    uint32_t cores = vcpu->vm->vcpu_count < 64 ? vcpu->vm->vcpu_count : 64;
+    enum { CORES_MAX = 63, SHARERS_MAX = 4095, SHARED_LEVEL = 3 };
+    const struct config_topology *t = topology_of(vcpu);
+    uint32_t level = (uint32_t)field_get(out[CPUID_EAX], MASK(7, 5));
+    uint64_t cores = BIT(t->package_shift - t->core_shift) - 1;
+    uint64_t sharers = BIT(level < SHARED_LEVEL ? t->core_shift : t->package_shift) - 1;
 
-    if ((out[CPUID_EAX] & 0x1f) == 0)
+    if ((out[CPUID_EAX] & MASK(4, 0)) == 0)
         return;
-    out[CPUID_EAX] = (out[CPUID_EAX] & 0x3fff) | (cores - 1) << 26;
+    out[CPUID_EAX] =
+        (uint32_t)((out[CPUID_EAX] & MASK(13, 0)) | min(cores, (uint64_t)CORES_MAX) << 26 |
+                   min(sharers, (uint64_t)SHARERS_MAX) << 14);
 }
 
 static void leaf_extended_features(uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
@@ -165,17 +184,21 @@ static void leaf_extended_features(uint32_t subleaf, uint32_t out[CPUID_REGISTER
         out[CPUID_ECX] &= (uint32_t)~L7C_RDPID;
 }
 
+/* The same whether x2APIC mode is offered or not: the full ID is what tells aliased APICs apart. */
 static void leaf_topology(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
 {
+    const struct config_topology *t = topology_of(vcpu);
+
     clear(out);
     out[CPUID_ECX] = subleaf & 0xff;
     out[CPUID_EDX] = vcpu->apic_id;
     if (subleaf == 0) {
-        out[CPUID_EBX] = 1;
+        out[CPUID_EAX] = t->core_shift;
+        out[CPUID_EBX] = t->per_core;
         out[CPUID_ECX] |= TOPOLOGY_SMT << 8;
     } else if (subleaf == 1) {
-        out[CPUID_EAX] = bits_for(vcpu->vm->vcpu_count);
-        out[CPUID_EBX] = vcpu->vm->vcpu_count;
+        out[CPUID_EAX] = t->package_shift;
+        out[CPUID_EBX] = t->per_package;
         out[CPUID_ECX] |= TOPOLOGY_CORE << 8;
     }
 }
@@ -336,6 +359,7 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         leaf_extended_features(subleaf, out);
         break;
     case 0xb:
+    case 0x1f:
         leaf_topology(vcpu, subleaf, out);
         break;
     case CPUID_LEAF_XSAVE:

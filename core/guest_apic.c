@@ -51,14 +51,19 @@ static const struct apic_callbacks callbacks = {
     .free = map_free,
 };
 
+_Static_assert((int)CONFIG_MATCH_ARCHITECTURAL == APIC_POLICY_ARCHITECTURAL &&
+                   (int)CONFIG_MATCH_KNL == APIC_POLICY_KNL &&
+                   (int)CONFIG_MATCH_KVM_32BIT == APIC_POLICY_KVM_32BIT,
+               "the configuration's words stand for the engine's policies");
+
 void guest_apic_init_domain(struct vm *vm)
 {
     const struct apic_config config = {
-        .policy = APIC_POLICY_ARCHITECTURAL,
+        .policy = (enum apic_policy)vm->config->id_match,
         .groups = VM_VTLS,
         .version = 0x14,
         .maxphyaddr = (uint8_t)guest_maxphyaddr(),
-        .x2apic = true,
+        .x2apic = vm->config->x2apic,
         .tsc_deadline = true,
         .eoi_suppression = true,
         .writable_id = true,

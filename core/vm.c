@@ -108,7 +108,12 @@ _Static_assert((uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)APIC_MAX_APICS &&
                    (uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)GUEST_ACPI_CPUS_MAX,
                "whatever is configured can be built");
 
-static bool add_vcpus(struct vm *vm)
+static const uint32_t *apic_ids(const struct vm *vm, const struct handover *handover)
+{
+    return handover->config.apic_ids + vm->config->first_apic_id;
+}
+
+static bool add_vcpus(struct vm *vm, const uint32_t *ids)
 {
     uint32_t count = vm->config->vcpus;
 
@@ -116,7 +121,7 @@ static bool add_vcpus(struct vm *vm)
     if (vm->vcpus == NULL)
         return false;
     for (; vm->vcpu_count < count; vm->vcpu_count++) {
-        struct vcpu *vcpu = vcpu_create(vm, vm->vcpu_count, vm->vcpu_count);
+        struct vcpu *vcpu = vcpu_create(vm, vm->vcpu_count, ids[vm->vcpu_count]);
 
         if (vcpu == NULL)
             return false;
@@ -135,21 +140,6 @@ static void free_vcpus(struct vm *vm)
 /* ---- The guest's files -------------------------------------------------------------------------
  */
 
-/* The RSDP's address; 0: no room. */
-static gpa_t build_acpi(struct vm *vm)
-{
-    size_t size = vm->vcpu_count * sizeof(uint32_t);
-    uint32_t *apic_ids = memory_alloc(size, MEMORY_GRANULE);
-
-    if (apic_ids == NULL)
-        return 0;
-    for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        apic_ids[i] = vm->vcpus[i]->apic_id;
-    gpa_t rsdp = guest_acpi_build(&vm->memory, apic_ids, vm->vcpu_count);
-    memory_free(apic_ids, size);
-    return rsdp;
-}
-
 static bool load(struct vm *vm, const struct handover *handover)
 {
     struct image_boot boot;
@@ -157,7 +147,7 @@ static bool load(struct vm *vm, const struct handover *handover)
     struct guest_start start;
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
-    boot.rsdp = build_acpi(vm);
+    boot.rsdp = guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count);
     if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
         log_error("vm %s: no RAM for the firmware tables", vm->config->name);
         return false;
@@ -194,7 +184,7 @@ static bool make(struct vm *vm, const struct handover *handover)
     guest_apic_init_domain(vm);
     set_clock(vm);
     machine_init(vm, (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND);
-    if (!add_vcpus(vm)) {
+    if (!add_vcpus(vm, apic_ids(vm, handover))) {
         log_error("vm %s: no memory for its virtual processors", vm->config->name);
         return false;
     }

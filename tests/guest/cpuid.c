@@ -76,7 +76,7 @@ static void apic_identity(void)
     ok(leaf1.ecx & LEAF1_ECX_X2APIC, "it has an x2APIC mode");
     is_u64(leaf1.ebx >> 24, lapic_read(LAPIC_ID) >> 24, "the initial APIC ID is the APIC's");
     is_u64(cpuid(0xb, 0).edx, leaf1.ebx >> 24, "leaf 0xB gives the same ID");
-    is_u64(leaf1.ebx >> 16 & 0xff, 1, "there is one logical processor");
+    is_u64(leaf1.ebx >> 16 & 0xff, 1, "a package has room for one logical processor");
 }
 
 static void osxsave_follows_cr4(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration file: values, defaults, every message.
- * links: core/config.c core/config_keys.c core/config_value.c core/format.c */
+ * links: core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,6 +78,9 @@ static void no_file(void **state)
     assert_string_equal(vm->name, "guest");
     assert_int_equal(vm->memory, 256 << 20);
     assert_int_equal(vm->vcpus, 1);
+    assert_int_equal(config.apic_ids[vm->first_apic_id], 0);
+    assert_int_equal(vm->x2apic, 1);
+    assert_int_equal(vm->id_match, CONFIG_MATCH_ARCHITECTURAL);
     assert_int_equal(vm->on_exit, CONFIG_THEN_NEXT);
     assert_int_equal(vm->time_limit_ns, 0);
     assert_int_equal(vm->console, 1);
@@ -116,6 +119,8 @@ static void whole_file(void **state)
             "[vm  one]\r\n"
             "memory = 2G\r\n"
             "vcpus = 300\r\n"
+            "x2apic = off\r\n"
+            "id_match = kvm-32bit\r\n"
             "kernel = /EFI/debian/vmlinuz\r\n"
             "initrd = EFI\\debian/initrd\r\n"
             "cmdline =   console=ttyS0  quiet # = ;   \r\n"
@@ -137,6 +142,8 @@ static void whole_file(void **state)
     assert_string_equal(vm->name, "one");
     assert_int_equal(vm->memory, 2ULL << 30);
     assert_int_equal(vm->vcpus, 300);
+    assert_int_equal(vm->x2apic, 0);
+    assert_int_equal(vm->id_match, CONFIG_MATCH_KVM_32BIT);
     assert_string_equal(text_of(vm->kernel), "\\EFI\\debian\\vmlinuz");
     assert_string_equal(text_of(vm->initrd), "\\EFI\\debian\\initrd");
     assert_string_equal(text_of(vm->cmdline), "console=ttyS0  quiet # = ;");
@@ -237,13 +244,16 @@ static void bad_keys(void **state)
 {
     (void)state;
     refuses_in_vm("memroy = 1G",
-                  "1: unknown key 'memroy' in [vm a]; expected one of memory, vcpus, kernel, "
-                  "initrd, module, cmdline, time_limit, on_exit, console");
+                  "1: unknown key 'memroy' in [vm a]; expected one of memory, vcpus, apic_ids, "
+                  "cores, threads, x2apic, id_match, kernel, initrd, module, cmdline, time_limit, "
+                  "on_exit, console");
     refuses_in_vm("log = info",
-                  "1: unknown key 'log' in [vm a]; expected one of memory, vcpus, kernel, initrd, "
+                  "1: unknown key 'log' in [vm a]; expected one of memory, vcpus, apic_ids, "
+                  "cores, threads, x2apic, id_match, kernel, initrd, "
                   "module, cmdline, time_limit, on_exit, console");
-    refuses_in_vm("= x", "1: unknown key '' in [vm a]; expected one of memory, vcpus, kernel, "
-                         "initrd, module, cmdline, time_limit, on_exit, console");
+    refuses_in_vm("= x", "1: unknown key '' in [vm a]; expected one of memory, vcpus, apic_ids, "
+                         "cores, threads, x2apic, id_match, kernel, initrd, module, cmdline, "
+                         "time_limit, on_exit, console");
     refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
                                      "expected one of log, emulator_exit");
     refuses_in_vm("  kernel = again",
@@ -304,6 +314,98 @@ static void bad_values(void **state)
     refuses_in_vm("module = / x",
                   "10: bad value '/ x' for 'module'; expected the path of a file, at most 254 "
                   "bytes, and optionally a string, at most 511 bytes; at most 16 modules in a VM");
+}
+
+/* The last VM's IDs and topology after `lines`. */
+static void has_vcpus(const char *lines, const uint32_t *ids, uint32_t count,
+                      struct config_topology expected)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "[vm first]\nkernel = k\nvcpus = 3\n[vm a]\nkernel = k\n%s",
+             lines);
+    accepts(text);
+    const struct config_vm *vm = &config.vms[1];
+    assert_int_equal(vm->vcpus, count);
+    assert_memory_equal(config.apic_ids + vm->first_apic_id, ids, count * sizeof(ids[0]));
+    assert_memory_equal(&vm->topology, &expected, sizeof(expected));
+    assert_int_equal(config.apic_ids[2], 2);
+}
+
+#define HAS_VCPUS(lines, per_core, per_package, core_shift, package_shift, ...)                    \
+    has_vcpus(lines, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / 4, \
+              (struct config_topology){per_core, per_package, core_shift, package_shift})
+
+static void processors(void **state)
+{
+    (void)state;
+    HAS_VCPUS("", 1, 1, 0, 0, 0);
+    HAS_VCPUS("vcpus = 5", 1, 5, 0, 3, 0, 1, 2, 3, 4);
+    HAS_VCPUS("cores = 3\nthreads = 2", 2, 6, 1, 3, 0, 1, 2, 3, 4, 5);
+    HAS_VCPUS("vcpus = 6\nthreads = 3", 3, 6, 2, 3, 0, 1, 2, 4, 5, 6);
+    HAS_VCPUS("vcpus = 6\ncores = 3", 1, 3, 0, 2, 0, 1, 2, 4, 5, 6);
+    HAS_VCPUS("apic_ids = 0x23,0x123", 1, 2, 0, 9, 0x23, 0x123);
+    HAS_VCPUS("vcpus = 6\napic_ids = 7 ,\t0x10 - 0x13, 4294967294", 1, 6, 0, 31, 7, 0x10, 0x11,
+              0x12, 0x13, 0xfffffffe);
+    HAS_VCPUS("apic_ids = 2-3,0x100-0x101\nthreads = 2", 2, 4, 1, 9, 2, 3, 0x100, 0x101);
+    HAS_VCPUS("apic_ids = 8,5,4,9\ncores = 2", 1, 2, 0, 1, 8, 5, 4, 9);
+}
+
+#define SOME_IDS                                                                                   \
+    "different numbers from 0 to 0xfffffffe and ranges of them, such as 0-3, 0x23, 0x123; at "     \
+    "most 4096"
+#define BAD_IDS(value, column, item)                                                               \
+    refuses_in_vm("apic_ids = " value,                                                             \
+                  #column ": bad value '" item "' for 'apic_ids'; expected " SOME_IDS)
+
+static void bad_processors(void **state)
+{
+    char text[512];
+
+    (void)state;
+    BAD_IDS("", 11, "");
+    BAD_IDS("1,", 14, "");
+    BAD_IDS("1, ,2", 15, "");
+    BAD_IDS("1 2", 12, "1 2");
+    BAD_IDS("0x", 12, "0x");
+    BAD_IDS("3, 5-4", 15, "5-4");
+    BAD_IDS("3-", 12, "3-");
+    BAD_IDS("1-2-3", 12, "1-2-3");
+    BAD_IDS("0xffffffff", 12, "0xffffffff");
+    BAD_IDS("0-4294967296", 12, "0-4294967296");
+    BAD_IDS("12g", 12, "12g");
+    BAD_IDS("0x1g", 12, "0x1g");
+    refuses_in_vm("apic_ids = 1, 0x23, 0x20-0x25",
+                  "21: '0x20-0x25' names an ID for the second time in 'apic_ids'; expected "
+                  "" SOME_IDS);
+    refuses_in_vm("apic_ids = 1-4096, 5000", "20: too many of 'apic_ids'; expected " SOME_IDS);
+    refuses_in_vm("apic_ids = 0-0xfffffffe", "12: too many of 'apic_ids'; expected " SOME_IDS);
+    refuses("[vm a]\nkernel=k\napic_ids=1,2\nvcpus=3\n",
+            "lapwing.conf:3:1: [vm a] lists 2 APIC IDs for 3 processors; expected as many");
+    refuses("[vm a]\nkernel=k\nthreads=2\nvcpus=3\n",
+            "lapwing.conf:4:1: [vm a] has 3 processors, which do not fill cores of 2; expected a "
+            "multiple");
+    refuses("[vm a]\nkernel=k\ncores=2\nthreads=2\napic_ids=1-6\n",
+            "lapwing.conf:1:1: [vm a] has 6 processors, which do not fill packages of 4; expected "
+            "a multiple");
+    refuses("[vm a]\nkernel=k\ncores=65\nthreads=64\n",
+            "lapwing.conf:3:1: [vm a] has 4160 processors in a package; expected at most 4096");
+    refuses("[vm a]\nkernel=k\napic_ids=0-2,4\nthreads=2\n",
+            "lapwing.conf:3:1: [vm a] has 1 processors with APIC ID >> 1 = 0x1, which is a core; "
+            "expected 2");
+    refuses("[vm a]\nkernel=k\napic_ids=0-2,4\ncores=2\n",
+            "lapwing.conf:3:1: [vm a] has 1 processors with APIC ID >> 1 = 0x1, which is a "
+            "package; expected 2");
+    size_t used = 0;
+    for (int i = 0; i < 4; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "[vm %d]\nkernel=k\nvcpus=4096\n", i);
+    accepts(text);
+    snprintf(text + used, sizeof(text) - used, "[vm e]\nkernel=k");
+    refuses(text, "lapwing.conf:13:1: [vm e] brings the processors of all VMs above what there is "
+                  "room for; expected at most 16384");
+    snprintf(text + used, sizeof(text) - used, "[vm e]\nkernel=k\napic_ids=0");
+    refuses(text, "lapwing.conf:15:10: too many of 'apic_ids'; expected " SOME_IDS);
 }
 
 static void longest_strings(void **state)
@@ -424,7 +526,8 @@ int main(void)
         cmocka_unit_test(bad_values),        cmocka_unit_test(longest_strings),
         cmocka_unit_test(too_many_modules),  cmocka_unit_test(many_vms),
         cmocka_unit_test(too_much_text),     cmocka_unit_test(damaged_files),
-        cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(table_is_complete), cmocka_unit_test(processors),
+        cmocka_unit_test(bad_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
