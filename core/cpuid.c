@@ -77,8 +77,10 @@ enum {
      BIT(8) /* AVX512_VP2INTERSECT */ | BIT(10) /* MD_CLEAR */ | BIT(14) /* SERIALIZE */)
 
 /* Leaf 0DH, subleaf 1, EAX. */
-#define LDA_SHOWN  (BIT(0) /* XSAVEOPT */ | BIT(1) /* XSAVEC */ | BIT(2) /* XGETBV 1 */)
-#define LDA_XSAVES BIT(3)
+#define LDA_XSAVEC    BIT(1)
+#define LDA_XSAVES    BIT(3)
+#define LDA_SHOWN     (BIT(0) /* XSAVEOPT */ | LDA_XSAVEC | BIT(2) /* XGETBV 1 */)
+#define LDA_COMPACTED (LDA_XSAVEC | LDA_XSAVES)
 
 /* AVX-512 state comes in three parts. Bound registers and protection keys are not offered. */
 #define XCR0_AVX512 MASK(7, 5)
@@ -240,7 +242,25 @@ static uint32_t xsave_compacted_size(uint64_t xcr0)
     return size;
 }
 
-/* Sizes are computed, not taken from the processor: Bochs 2.7 gives a wrong one in subleaf 1. */
+/*
+ * Erratum of Bochs 2.7: XSAVEC and XSAVES put AVX state and what follows 160 bytes below the place
+ * that XRSTOR takes it from. Its CPUID gives it away: the size of the compacted format is the
+ * standard one's. Such a processor's compacted format is not offered.
+ */
+static bool compacted_format_works(uint64_t allowed)
+{
+    uint32_t out[CPUID_REGISTERS];
+    uint64_t xcr0;
+
+    if (allowed == 0)
+        return false;
+    xcr0 = xgetbv(0);
+    xsetbv(0, allowed);
+    processor_cpuid(CPUID_LEAF_XSAVE, 1, out);
+    xsetbv(0, xcr0);
+    return out[CPUID_EBX] == xsave_compacted_size(allowed);
+}
+
 static void leaf_xsave(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
 {
     uint64_t allowed = vcpu->regs.xcr0_allowed;
@@ -253,7 +273,10 @@ static void leaf_xsave(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_R
         out[CPUID_EDX] = (uint32_t)(allowed >> 32);
     } else if (subleaf == 1) {
         out[CPUID_EAX] &= (uint32_t)(LDA_SHOWN | (here_has(VMX_XSAVES) ? LDA_XSAVES : 0));
-        out[CPUID_EBX] = xsave_compacted_size(xcr0); /* IA32_XSS is 0 */
+        if (!compacted_format_works(allowed))
+            out[CPUID_EAX] &= (uint32_t)~LDA_COMPACTED;
+        /* IA32_XSS is 0. */
+        out[CPUID_EBX] = out[CPUID_EAX] & LDA_COMPACTED ? xsave_compacted_size(xcr0) : 0;
         out[CPUID_ECX] = 0;
         out[CPUID_EDX] = 0;
     } else if (subleaf >= 63 || !(allowed & BIT(subleaf))) {
@@ -411,6 +434,6 @@ void guest_policy(struct vmx_policy *policy)
         .physical_bits = (uint8_t)guest_maxphyaddr(),
         .rdtscp = here_has(VMX_RDTSCP),
         .invpcid = extended[CPUID_EBX] & L7B_INVPCID,
-        .xsaves = here_has(VMX_XSAVES),
+        .xsaves = here_has(VMX_XSAVES) && compacted_format_works(guest_xcr0_allowed()),
     };
 }

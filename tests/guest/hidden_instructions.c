@@ -76,12 +76,6 @@ static void shown_or_hidden(void)
                       : "a"(0), "d"(0)
                       : "memory"),
                   "XSAVES");
-    as_cpuid_says(xsave1.eax & 1 << 1,
-                  TRY("xsavec %0",
-                      : "=m"(region)
-                      : "a"(0), "d"(0)
-                      : "memory"),
-                  "XSAVEC");
 }
 
 void test_main(void)
