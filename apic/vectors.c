@@ -21,6 +21,7 @@ static uint32_t vector_bit(uint8_t vector)
 
 static uint8_t highest(const struct lapic *lapic, uint32_t base)
 {
+#pragma GCC unroll 8
     for (uint32_t i = VECTOR_WORDS; i-- > 0;) {
         uint32_t word = *lapic_reg(lapic, base + i * 0x10u);
         if (word != 0) {

@@ -80,6 +80,11 @@ static enum vmx_action on_ept_violation(void *owner, const struct vmx_ept_violat
     return mmio_emulate(vcpu_of(owner), violation);
 }
 
+static void on_attend(void *owner)
+{
+    vcpu_attend(vcpu_of(owner));
+}
+
 static enum vmx_action on_vmcall(void *owner)
 {
     (void)owner;
@@ -99,5 +104,6 @@ const struct vmx_client exit_client = {
     .write_cr8 = on_write_cr8,
     .ept_violation = on_ept_violation,
     .vmcall = on_vmcall,
+    .attend = on_attend,
     .host_interrupt = interrupt_dispatch,
 };

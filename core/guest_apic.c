@@ -112,7 +112,7 @@ static struct lapic *lapic_of(struct vcpu *vcpu)
 static void changed(struct vcpu *vcpu)
 {
     epoch_leave();
-    vcpu->active->vmx.leave = true;
+    vcpu->active->vmx.leave |= VMX_ATTEND;
 }
 
 bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa)
@@ -178,5 +178,5 @@ void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value)
     bool ok = lapic_write_cr8(lapic_of(vcpu), value);
 
     ASSERT(ok);
-    vcpu->active->vmx.leave = true;
+    vcpu->active->vmx.leave |= VMX_ATTEND;
 }

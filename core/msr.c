@@ -69,10 +69,6 @@ enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
     if (is_apic(msr))
         return ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
-    if (mtrr_has(msr)) {
-        *value = mtrr_read(&vcpu->msrs.mtrr, msr);
-        return VMX_NEXT;
-    }
     switch (msr) {
     case MSR_IA32_TSC:
         *value = vm_time_tsc(vcpu->vm) + vcpu->msrs.tsc_adjust;
@@ -102,6 +98,10 @@ enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
         *value = 0;
         return ok_or_gp(ctx->vmx.policy.xsaves);
     default:
+        if (mtrr_has(msr)) {
+            *value = mtrr_read(&vcpu->msrs.mtrr, msr);
+            return VMX_NEXT;
+        }
         return vmx_msr_read(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }
 }
@@ -112,8 +112,6 @@ enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
     if (is_apic(msr))
         return ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
-    if (mtrr_has(msr))
-        return ok_or_gp(mtrr_write(&vcpu->msrs.mtrr, msr, value, ctx->vmx.policy.physical_bits));
     switch (msr) {
     case MSR_IA32_TSC:
         set_tsc_adjust(vcpu, value - vm_time_tsc(vcpu->vm));
@@ -141,6 +139,9 @@ enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     case MSR_IA32_XSS: /* no supervisor state component is offered */
         return ok_or_gp(ctx->vmx.policy.xsaves && value == 0);
     default:
+        if (mtrr_has(msr))
+            return ok_or_gp(
+                mtrr_write(&vcpu->msrs.mtrr, msr, value, ctx->vmx.policy.physical_bits));
         return vmx_msr_write(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }
 }

@@ -224,5 +224,5 @@ void sched_wake(struct vcpu *vcpu)
     if (home != this_cpu())
         interrupt_kick(home);
     else if (queue->running != NULL)
-        queue->running->active->vmx.leave = true;
+        queue->running->active->vmx.leave |= VMX_LEAVE;
 }

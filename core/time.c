@@ -50,11 +50,6 @@ uint64_t time_tsc_hz(void)
     return tsc.hz;
 }
 
-uint64_t time_now_tsc(void)
-{
-    return rdtsc();
-}
-
 uint64_t time_now_ns(void)
 {
     return tsc.hz ? tsc_to_ns(rdtsc() - tsc.start) : 0;

@@ -4,6 +4,7 @@
 #define LAPWING_CORE_TIME_H
 
 #include "core/types.h"
+#include "core/x86.h"
 
 #define NS_PER_SECOND 1000000000ull
 
@@ -26,7 +27,10 @@ void time_init(uint64_t measured_hz);
 uint64_t time_tsc_hz(void);
 
 /* Host TSC now. */
-uint64_t time_now_tsc(void);
+static inline uint64_t time_now_tsc(void)
+{
+    return rdtsc();
+}
 
 /* Nanoseconds since time_init(); 0 before it. */
 uint64_t time_now_ns(void);

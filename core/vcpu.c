@@ -212,6 +212,12 @@ static void settle(struct vcpu *vcpu)
         deliver(vcpu);
 }
 
+void vcpu_attend(struct vcpu *vcpu)
+{
+    deliver(vcpu);
+    vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_slice_end()));
+}
+
 static void enter(struct vcpu *vcpu, uint64_t slice_end)
 {
     struct context *ctx = vcpu->active;
@@ -220,7 +226,6 @@ static void enter(struct vcpu *vcpu, uint64_t slice_end)
     switch (vmx_run(&ctx->vmx)) {
     case VMX_RESUME:
     case VMX_PREEMPTED:
-    case VMX_WINDOW:
     case VMX_PAUSED:
     case VMX_STOPPED:
         return;

@@ -56,6 +56,9 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start);
  */
 enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
 
+/* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
+void vcpu_attend(struct vcpu *vcpu);
+
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
 

@@ -214,11 +214,6 @@ void vm_destroy(struct vm *vm)
     memory_free(vm, sizeof(*vm));
 }
 
-uint64_t vm_time_tsc(const struct vm *vm)
-{
-    return time_now_tsc() - vm->tsc_start;
-}
-
 uint64_t vm_time_ns(const struct vm *vm)
 {
     return tsc_to_ns(vm_time_tsc(vm));

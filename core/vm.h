@@ -11,6 +11,7 @@
 #include "core/guest_start.h"
 #include "core/handover.h"
 #include "core/machine.h"
+#include "core/time.h"
 #include "core/types.h"
 #include "vmx/ept.h"
 
@@ -77,7 +78,10 @@ static inline bool vm_stopping(const struct vm *vm)
 }
 
 /* Guest time: TSC ticks, and nanoseconds, since the VM started. */
-uint64_t vm_time_tsc(const struct vm *vm);
+static inline uint64_t vm_time_tsc(const struct vm *vm)
+{
+    return time_now_tsc() - vm->tsc_start;
+}
 uint64_t vm_time_ns(const struct vm *vm);
 
 #endif

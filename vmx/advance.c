@@ -17,13 +17,12 @@ void vmx_advance_to(struct vmx_context *ctx, uint64_t rip)
     vmx_end_instruction();
 }
 
-enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
-                         const struct vmx_exception *exception)
+enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
+                               const struct vmx_exception *exception)
 {
     switch (action) {
     case VMX_NEXT:
-        vmx_skip();
-        return VMX_RESUME;
+        break;
     case VMX_AGAIN:
         return VMX_RESUME;
     case VMX_RAISE_GP:

@@ -261,6 +261,8 @@ void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)
 
 void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc)
 {
+    if (tsc == ctx->deadline)
+        return;
     ctx->deadline = tsc;
     ctx->timer_end = preemption_timer_end(tsc, rdtsc(), ctx->timer_shift);
 }

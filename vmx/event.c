@@ -38,7 +38,7 @@ void vmx_inject_exception(struct vmx_context *ctx, const struct vmx_exception *e
     case COMBINE_SHUTDOWN:
         ctx->event = 0;
         ctx->shutdown = true;
-        ctx->leave = true;
+        ctx->leave |= VMX_LEAVE;
         return;
     }
 }
@@ -81,24 +81,26 @@ void vmx_inject_nmi(struct vmx_context *ctx)
     ctx->event = event_info(EVENT_NMI, EXCEPTION_NMI);
 }
 
-static void set_primary(struct vmx_context *ctx, enum vmx_feature feature, bool on)
+static void flip_primary(struct vmx_context *ctx, enum vmx_feature feature)
 {
-    uint32_t bit = vmx_feature_bit(ctx->caps, feature);
-    uint32_t value = (ctx->primary & ~bit) | (on ? bit : 0);
-    if (value == ctx->primary)
-        return;
-    ctx->primary = value;
-    vmwrite32(PRIMARY_CONTROLS, value);
+    ctx->primary ^= vmx_feature_bit(ctx->caps, feature);
+    vmwrite32(PRIMARY_CONTROLS, ctx->primary);
 }
 
 void vmx_want_interrupt_window(struct vmx_context *ctx, bool want)
 {
-    set_primary(ctx, VMX_INTERRUPT_WINDOW_EXITING, want);
+    if (want == ctx->interrupt_window)
+        return;
+    ctx->interrupt_window = want;
+    flip_primary(ctx, VMX_INTERRUPT_WINDOW_EXITING);
 }
 
 void vmx_want_nmi_window(struct vmx_context *ctx, bool want)
 {
-    set_primary(ctx, VMX_NMI_WINDOW_EXITING, want);
+    if (want == ctx->nmi_window)
+        return;
+    ctx->nmi_window = want;
+    flip_primary(ctx, VMX_NMI_WINDOW_EXITING);
 }
 
 static bool made_by_instruction(uint32_t info)

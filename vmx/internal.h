@@ -68,10 +68,9 @@ void vmx_pass_own_msrs(struct vmx_context *ctx);
 
 /* advance.c: ends an instruction that was traced, or blocked interrupts. */
 void vmx_end_special(uint32_t blocking, uint64_t rflags);
-
-/* Carries out what a client answered. */
-enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
-                         const struct vmx_exception *exception);
+/* vmx_act() of any action but VMX_NEXT. */
+enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
+                               const struct vmx_exception *exception);
 
 /* control_registers.c */
 bool vmx_load_pdptes(struct vmx_context *ctx, uint64_t cr3);
@@ -117,6 +116,16 @@ static inline void vmx_skip(void)
         next = (uint32_t)next;
     vmwrite(GUEST_RIP, next);
     vmx_end_instruction();
+}
+
+/* Carries out what a client answered. */
+static inline enum vmx_outcome vmx_act(struct vmx_context *ctx, enum vmx_action action,
+                                       const struct vmx_exception *exception)
+{
+    if (action != VMX_NEXT)
+        return vmx_act_other(ctx, action, exception);
+    vmx_skip();
+    return VMX_RESUME;
 }
 
 /* Handlers of the larger exits. VMX_RESUME goes on with the guest. */

@@ -53,8 +53,8 @@ static enum vmx_outcome exit_preemption_timer(struct vmx_context *ctx)
 
 static enum vmx_outcome exit_window(struct vmx_context *ctx)
 {
-    (void)ctx;
-    return VMX_WINDOW;
+    ctx->leave |= VMX_ATTEND;
+    return VMX_RESUME;
 }
 
 static enum vmx_outcome exit_triple_fault(struct vmx_context *ctx)
@@ -232,6 +232,16 @@ static __attribute__((noinline)) enum vmx_outcome unexpected(struct vmx_context 
                     rule ? rule : "no rule known to us is broken");
 }
 
+/* Does what ctx->leave says; whether to enter again. */
+static __attribute__((noinline)) bool attended(struct vmx_context *ctx)
+{
+    if (ctx->leave & VMX_LEAVE)
+        return false;
+    ctx->leave = 0;
+    ctx->client->attend(ctx->owner);
+    return ctx->leave == 0;
+}
+
 /* Whether to enter again at once. */
 bool vmx_exited(struct vmx_context *ctx)
 {
@@ -242,7 +252,7 @@ bool vmx_exited(struct vmx_context *ctx)
     }
     ctx->exits[reason]++;
     ctx->outcome = handlers[reason](ctx);
-    if (ctx->outcome != VMX_RESUME || ctx->leave)
+    if (ctx->outcome != VMX_RESUME || (ctx->leave != 0 && !attended(ctx)))
         return false;
     prepare_entry(ctx);
     return true;
@@ -254,11 +264,12 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
     vmx_make_live(ctx);
     if (ctx->shutdown)
         return VMX_TRIPLE_FAULT;
+    ctx->timer_end = preemption_timer_end(ctx->deadline, rdtsc(), ctx->timer_shift);
     prepare_entry(ctx);
     enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
     if (result != ENTERED)
         return entry_failed(ctx, result);
     ctx->launched = true;
-    ctx->leave = false;
+    ctx->leave = 0;
     return ctx->shutdown ? VMX_TRIPLE_FAULT : ctx->outcome;
 }

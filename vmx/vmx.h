@@ -240,7 +240,7 @@ bool vmx_can_take_nmi(struct vmx_context *ctx);
 void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector);
 void vmx_inject_nmi(struct vmx_context *ctx);
 
-/* Makes vmx_run() return VMX_WINDOW as soon as the guest could take one. Stays until taken back. */
+/* Makes vmx_run() call client->attend() as soon as the guest could take one, until taken back. */
 void vmx_want_interrupt_window(struct vmx_context *ctx, bool want);
 void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
 
@@ -337,6 +337,10 @@ struct vmx_client {
 
     enum vmx_action (*vmcall)(void *owner);
 
+    /* VMX_ATTEND was set, or a wanted window is open: the instruction has ended, an entry follows.
+     * With VMX_LEAVE it makes vmx_run() return instead. */
+    void (*attend)(void *owner);
+
     /* A host interrupt, acknowledged at the local APIC by nobody yet: dispatch it. */
     void (*host_interrupt)(uint8_t vector);
 
@@ -366,14 +370,18 @@ enum {
 
 /* Why vmx_run() returned. */
 enum vmx_outcome {
-    VMX_RESUME,       /* ctx->leave was set; there is nothing to tell */
+    VMX_RESUME,       /* VMX_LEAVE was set; there is nothing to tell */
     VMX_PREEMPTED,    /* deadline reached, or a host interrupt came and was dispatched */
-    VMX_WINDOW,       /* a wanted window is open */
     VMX_HALTED,       /* HLT is complete: run again when an event comes */
     VMX_PAUSED,       /* a guest that spins offers its time */
     VMX_TRIPLE_FAULT, /* the virtual processor is in shutdown */
     VMX_STOPPED,      /* by the client */
     VMX_ERROR,        /* cannot go on; the log says why, with a dump. End the VM */
+};
+
+enum vmx_leave {
+    VMX_LEAVE = 1,  /* vmx_run() returns */
+    VMX_ATTEND = 2, /* vmx_run() calls client->attend(), then enters again */
 };
 
 struct vmx_context {
@@ -384,7 +392,7 @@ struct vmx_context {
     struct ept *ept;
     struct vmx_policy policy;
 
-    bool leave; /* set it to make vmx_run() return after the exit at hand; that clears it */
+    uint8_t leave; /* bits of enum vmx_leave: what to do after the exit at hand; that clears it */
 
     uint64_t exits[VMX_EXIT_REASONS]; /* by basic exit reason, see vmx_exit_name() */
 
@@ -402,9 +410,11 @@ struct vmx_context {
     uint32_t primary;         /* controls, as the VMCS holds them */
     uint32_t event;           /* interruption information to enter with, or 0 */
     uint32_t event_error;
-    uint32_t event_length;           /* of the instruction that made it, if one did */
-    uint16_t vpid;                   /* 0: none */
-    bool shutdown;                   /* a third fault happened */
+    uint32_t event_length; /* of the instruction that made it, if one did */
+    uint16_t vpid;         /* 0: none */
+    bool shutdown;         /* a third fault happened */
+    bool interrupt_window; /* wanted: its control is set */
+    bool nmi_window;
     uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
     uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
 };
