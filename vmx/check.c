@@ -19,11 +19,7 @@ enum { SELECTOR_TI = 1 << 2 };
 enum { TYPE_LDT = 2, TYPE_BUSY_TSS_16 = 3, TYPE_BUSY_TSS = 11 };
 enum { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_LAST = 3 };
 
-#define BLOCKING_BY_STI    BIT(0)
-#define BLOCKING_BY_MOV_SS BIT(1)
-#define BLOCKING_BY_NMI    BIT(3)
-#define PENDING_DEBUG_BS   BIT(14)
-#define SEGMENT_RESERVED   (MASK(11, 8) | MASK(31, 17))
+#define SEGMENT_RESERVED (MASK(11, 8) | MASK(31, 17))
 
 static bool paging(const struct guest_state *s)
 {

@@ -117,6 +117,14 @@ static inline uint32_t event_info(enum event_type type, uint8_t vector)
     return EVENT_VALID | (uint32_t)type << 8 | vector;
 }
 
+/* Guest interruptibility state. SDM Vol 3C, "Guest Non-Register State". */
+#define BLOCKING_BY_STI    BIT(0)
+#define BLOCKING_BY_MOV_SS BIT(1)
+#define BLOCKING_BY_NMI    BIT(3)
+
+#define PENDING_DEBUG_BREAKPOINT BIT(12) /* bits 3:0 name breakpoints that are enabled */
+#define PENDING_DEBUG_BS         BIT(14)
+
 /* What becomes of a second event while a first one is delivered. */
 enum combination {
     COMBINE_SECOND, /* the second is delivered; the first, if a fault, comes again by itself */

@@ -10,11 +10,6 @@
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
-/* Guest interruptibility state. SDM Vol 3C, "Guest Non-Register State". */
-#define BLOCKING_BY_STI    BIT(0)
-#define BLOCKING_BY_MOV_SS BIT(1)
-#define BLOCKING_BY_NMI    BIT(3)
-
 #define BLOCKING_BY_STI_OR_MOV_SS (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)
 
 /* DR6 and DR7 with no condition recorded and no breakpoint enabled. */
@@ -28,9 +23,6 @@
 
 #define XCR0_AVX512 MASK(7, 5)
 
-#define PENDING_DEBUG_BREAKPOINT BIT(12) /* bits 3:0 name breakpoints that are enabled */
-#define PENDING_DEBUG_BS         BIT(14)
-
 /* entry.asm: enters the guest until vmx_exited(ctx) is false. host_rsp caches HOST_RSP. */
 enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };
 enum enter_result vmx_enter(struct vmx_context *ctx, struct guest_regs *regs, uint64_t *host_rsp,
@@ -43,9 +35,9 @@ void vmx_make_live(struct vmx_context *ctx);
 /* One of VMX_STAR .. VMX_TSC_AUX, wherever it is. */
 uint64_t vmx_private_msr_get(struct vmx_context *ctx, enum vmx_reg reg);
 void vmx_private_msr_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);
-/* Move between processor and memory, whatever *regs says about where they are. */
-void vmx_regs_save(struct guest_regs *regs);
-void vmx_regs_load(struct guest_regs *regs);
+/* Move CR2 and the debug registers between processor and memory. */
+void vmx_cr2_dr_save(struct guest_regs *regs);
+void vmx_cr2_dr_load(const struct guest_regs *regs);
 void vmx_clear(struct vmx_context *ctx);
 
 /* fpu.c */

@@ -7,9 +7,37 @@ static void assert_current(const struct vmx_context *ctx)
     ASSERT(ctx->cpu && ctx->cpu->current == ctx);
 }
 
-static struct vmcs_field64 pdpte_field(enum vmx_reg reg)
+/* The field that holds a register as it is, or NO_FIELD. */
+enum { NO_FIELD = UINT16_MAX };
+
+static uint32_t field_of(enum vmx_reg reg)
 {
-    return (struct vmcs_field64){GUEST_PDPTE0.code + 2 * (reg - VMX_PDPTE0)};
+    switch (reg) {
+    case VMX_RIP:
+        return GUEST_RIP.code;
+    case VMX_RSP:
+        return GUEST_RSP.code;
+    case VMX_RFLAGS:
+        return GUEST_RFLAGS.code;
+    case VMX_CR3:
+        return GUEST_CR3.code;
+    case VMX_DR7:
+        return GUEST_DR7.code;
+    case VMX_EFER:
+        return GUEST_EFER.code;
+    case VMX_PAT:
+        return GUEST_PAT.code;
+    case VMX_SYSENTER_CS:
+        return GUEST_SYSENTER_CS.code;
+    case VMX_SYSENTER_ESP:
+        return GUEST_SYSENTER_ESP.code;
+    case VMX_SYSENTER_EIP:
+        return GUEST_SYSENTER_EIP.code;
+    case VMX_PDPTE0 ... VMX_PDPTE3:
+        return GUEST_PDPTE0.code + 2 * (reg - VMX_PDPTE0);
+    default:
+        return NO_FIELD;
+    }
 }
 
 static uint64_t *shared_slot(struct guest_regs *regs, enum vmx_reg reg)
@@ -17,10 +45,7 @@ static uint64_t *shared_slot(struct guest_regs *regs, enum vmx_reg reg)
     switch (reg) {
     case VMX_CR2:
         return &regs->cr2;
-    case VMX_DR0:
-    case VMX_DR1:
-    case VMX_DR2:
-    case VMX_DR3:
+    case VMX_DR0 ... VMX_DR3:
         return &regs->dr[reg - VMX_DR0];
     case VMX_DR6:
         return &regs->dr6;
@@ -31,97 +56,38 @@ static uint64_t *shared_slot(struct guest_regs *regs, enum vmx_reg reg)
     }
 }
 
+/* XCR0 changes only through us, so that its slot is always up to date. */
 static uint64_t shared_get(struct guest_regs *regs, enum vmx_reg reg)
 {
-    if (!regs->cpu)
-        return *shared_slot(regs, reg);
-    switch (reg) {
-    case VMX_CR2:
-        return read_cr2();
-    case VMX_DR0:
-        return read_dr0();
-    case VMX_DR1:
-        return read_dr1();
-    case VMX_DR2:
-        return read_dr2();
-    case VMX_DR3:
-        return read_dr3();
-    case VMX_DR6:
-        return read_dr6();
-    default:
-        return *shared_slot(regs, reg); /* XCR0 changes only through us */
-    }
+    if (regs->cpu && reg != VMX_XCR0)
+        vmx_cr2_dr_save(regs);
+    return *shared_slot(regs, reg);
 }
 
 static void shared_set(struct guest_regs *regs, enum vmx_reg reg, uint64_t value)
 {
+    if (regs->cpu)
+        vmx_cr2_dr_save(regs);
     *shared_slot(regs, reg) = value;
-    if (!regs->cpu)
-        return;
-    switch (reg) {
-    case VMX_CR2:
-        write_cr2(value);
-        return;
-    case VMX_DR0:
-        write_dr0(value);
-        return;
-    case VMX_DR1:
-        write_dr1(value);
-        return;
-    case VMX_DR2:
-        write_dr2(value);
-        return;
-    case VMX_DR3:
-        write_dr3(value);
-        return;
-    case VMX_DR6:
-        write_dr6(value);
-        return;
-    default:
+    if (regs->cpu && reg == VMX_XCR0)
         xsetbv(0, value);
-        return;
-    }
+    else if (regs->cpu)
+        vmx_cr2_dr_load(regs);
 }
 
 uint64_t vmx_get(struct vmx_context *ctx, enum vmx_reg reg)
 {
+    uint32_t field = field_of(reg);
+
     assert_current(ctx);
+    if (field != NO_FIELD)
+        return vmcs_read(field);
     switch (reg) {
-    case VMX_RIP:
-        return vmread(GUEST_RIP);
-    case VMX_RSP:
-        return vmread(GUEST_RSP);
-    case VMX_RFLAGS:
-        return vmread(GUEST_RFLAGS);
     case VMX_CR0:
         return (vmread(GUEST_CR0) & ~ctx->cr0_mask) | (vmread(CR0_SHADOW) & ctx->cr0_mask);
-    case VMX_CR3:
-        return vmread(GUEST_CR3);
     case VMX_CR4:
         return (vmread(GUEST_CR4) & ~ctx->cr4_mask) | (vmread(CR4_SHADOW) & ctx->cr4_mask);
-    case VMX_DR7:
-        return vmread(GUEST_DR7);
-    case VMX_EFER:
-        return vmread64(GUEST_EFER);
-    case VMX_PAT:
-        return vmread64(GUEST_PAT);
-    case VMX_SYSENTER_CS:
-        return vmread32(GUEST_SYSENTER_CS);
-    case VMX_SYSENTER_ESP:
-        return vmread(GUEST_SYSENTER_ESP);
-    case VMX_SYSENTER_EIP:
-        return vmread(GUEST_SYSENTER_EIP);
-    case VMX_PDPTE0:
-    case VMX_PDPTE1:
-    case VMX_PDPTE2:
-    case VMX_PDPTE3:
-        return vmread64(pdpte_field(reg));
-    case VMX_STAR:
-    case VMX_LSTAR:
-    case VMX_CSTAR:
-    case VMX_SFMASK:
-    case VMX_KERNEL_GS_BASE:
-    case VMX_TSC_AUX:
+    case VMX_STAR ... VMX_TSC_AUX:
         return vmx_private_msr_get(ctx, reg);
     default:
         return shared_get(ctx->regs, reg);
@@ -155,60 +121,25 @@ void vmx_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value)
 {
     assert_current(ctx);
     switch (reg) {
-    case VMX_RIP:
-        vmwrite(GUEST_RIP, value);
-        return;
-    case VMX_RSP:
-        vmwrite(GUEST_RSP, value);
-        return;
-    case VMX_RFLAGS:
-        vmwrite(GUEST_RFLAGS, value);
-        return;
     case VMX_CR0:
         set_cr0(ctx, value);
-        return;
-    case VMX_CR3:
-        vmwrite(GUEST_CR3, value);
         return;
     case VMX_CR4:
         set_cr4(ctx, value);
         return;
-    case VMX_DR7:
-        vmwrite(GUEST_DR7, value);
-        return;
     case VMX_EFER:
         set_efer(ctx, value);
         return;
-    case VMX_PAT:
-        vmwrite64(GUEST_PAT, value);
-        return;
-    case VMX_SYSENTER_CS:
-        vmwrite32(GUEST_SYSENTER_CS, value);
-        return;
-    case VMX_SYSENTER_ESP:
-        vmwrite(GUEST_SYSENTER_ESP, value);
-        return;
-    case VMX_SYSENTER_EIP:
-        vmwrite(GUEST_SYSENTER_EIP, value);
-        return;
-    case VMX_PDPTE0:
-    case VMX_PDPTE1:
-    case VMX_PDPTE2:
-    case VMX_PDPTE3:
-        vmwrite64(pdpte_field(reg), value);
-        return;
-    case VMX_STAR:
-    case VMX_LSTAR:
-    case VMX_CSTAR:
-    case VMX_SFMASK:
-    case VMX_KERNEL_GS_BASE:
-    case VMX_TSC_AUX:
+    case VMX_STAR ... VMX_TSC_AUX:
         vmx_private_msr_set(ctx, reg, value);
         return;
     default:
-        shared_set(ctx->regs, reg, value);
-        return;
+        break;
     }
+    if (field_of(reg) != NO_FIELD)
+        vmcs_write(field_of(reg), value);
+    else
+        shared_set(ctx->regs, reg, value);
 }
 
 /* The fields of one kind follow each other in the order of enum vmx_segment_name. */

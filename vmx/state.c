@@ -52,7 +52,7 @@ void vmx_private_msr_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t val
         wrmsr(private_msrs[reg - VMX_STAR], value);
 }
 
-void vmx_regs_save(struct guest_regs *regs)
+void vmx_cr2_dr_save(struct guest_regs *regs)
 {
     regs->cr2 = read_cr2();
     regs->dr[0] = read_dr0();
@@ -60,10 +60,9 @@ void vmx_regs_save(struct guest_regs *regs)
     regs->dr[2] = read_dr2();
     regs->dr[3] = read_dr3();
     regs->dr6 = read_dr6();
-    fpu_save(regs);
 }
 
-void vmx_regs_load(struct guest_regs *regs)
+void vmx_cr2_dr_load(const struct guest_regs *regs)
 {
     write_cr2(regs->cr2);
     write_dr0(regs->dr[0]);
@@ -71,13 +70,13 @@ void vmx_regs_load(struct guest_regs *regs)
     write_dr2(regs->dr[2]);
     write_dr3(regs->dr[3]);
     write_dr6(regs->dr6);
-    fpu_load(regs);
 }
 
 /* Takes the shared registers out of the processor that holds them, which is this one. */
 static void evict_regs(struct guest_regs *regs)
 {
-    vmx_regs_save(regs);
+    vmx_cr2_dr_save(regs);
+    fpu_save(regs);
     regs->cpu->live_regs = NULL;
     regs->cpu = NULL;
 }
@@ -89,7 +88,8 @@ void vmx_make_live(struct vmx_context *ctx)
         ASSERT(!ctx->regs->cpu);
         if (cpu->live_regs)
             evict_regs(cpu->live_regs);
-        vmx_regs_load(ctx->regs);
+        vmx_cr2_dr_load(ctx->regs);
+        fpu_load(ctx->regs);
         cpu->live_regs = ctx->regs;
         ctx->regs->cpu = cpu;
     }
