@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fills the IDT and sorts what arrives: NMI, interrupt, expected fault, bug. */
+/* Fills the IDT and sorts what arrives: NMI, interrupt, bug. */
 #include "core/exception.h"
 
 #include "core/bits.h"
@@ -24,18 +24,12 @@ struct gate {
     uint64_t high;
 };
 
-struct fixup {
-    uint64_t fault;
-    uint64_t resume;
-};
-
 struct __attribute__((packed)) idt_register {
     uint16_t limit;
     uint64_t base;
 };
 
 extern const char isr_stubs[];
-extern const struct fixup fixup_start[], fixup_end[];
 
 static struct gate idt[IDT_ENTRIES];
 
@@ -80,18 +74,6 @@ vaddr_t cpu_idt_base(void)
     return (vaddr_t)idt;
 }
 
-static bool resume_at_fixup(struct trap_frame *frame)
-{
-    size_t n = ((uintptr_t)fixup_end - (uintptr_t)fixup_start) / sizeof(struct fixup);
-    for (size_t i = 0; i < n; i++) {
-        if (fixup_start[i].fault == frame->rip) {
-            frame->rip = fixup_start[i].resume;
-            return true;
-        }
-    }
-    return false;
-}
-
 void exception_dispatch(struct trap_frame *frame)
 {
     if (frame->vector == EXCEPTION_NMI) {
@@ -102,7 +84,5 @@ void exception_dispatch(struct trap_frame *frame)
         interrupt_dispatch((uint8_t)frame->vector);
         return;
     }
-    if (frame->vector == EXCEPTION_GP && resume_at_fixup(frame))
-        return;
     panic_exception(frame);
 }

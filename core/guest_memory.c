@@ -86,20 +86,6 @@ bool gm_write(const struct guest_memory *gm, gpa_t gpa, const void *buf, uint64_
     return true;
 }
 
-bool gm_zero(const struct guest_memory *gm, gpa_t gpa, uint64_t len)
-{
-    if (!is_ram(gm, gpa, len))
-        return false;
-    while (len) {
-        uint64_t n = len;
-        void *to = chunk(gm, gpa, &n);
-        memset(to, 0, n);
-        gpa += n;
-        len -= n;
-    }
-    return true;
-}
-
 void *gm_ptr(const struct guest_memory *gm, gpa_t gpa, uint64_t len)
 {
     uint64_t n = len;

@@ -34,9 +34,6 @@ bool gm_add(struct guest_memory *gm, gpa_t gpa, uint64_t size, void *hva);
 bool gm_read(const struct guest_memory *gm, gpa_t gpa, void *buf, uint64_t len);
 bool gm_write(const struct guest_memory *gm, gpa_t gpa, const void *buf, uint64_t len);
 
-/* Clears len bytes; otherwise as gm_write. */
-bool gm_zero(const struct guest_memory *gm, gpa_t gpa, uint64_t len);
-
 /* The address of len bytes (at least one) of guest RAM, or NULL when they are not all in one slot.
  * For memory that several parties use at once (rings, pages with atomics). */
 void *gm_ptr(const struct guest_memory *gm, gpa_t gpa, uint64_t len);

@@ -23,15 +23,10 @@ void log_set_level(enum log_level level)
     threshold = level;
 }
 
-bool log_enabled(enum log_level level)
-{
-    return level <= threshold;
-}
-
 void log_print(enum log_level level, const char *format, ...)
 {
     char line[LOG_LINE_MAX];
-    if (!log_enabled(level))
+    if (level > threshold)
         return;
 
     uint64_t us = time_now_ns() / NS_PER_US;

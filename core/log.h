@@ -6,8 +6,6 @@
 #ifndef LAPWING_CORE_LOG_H
 #define LAPWING_CORE_LOG_H
 
-#include <stdbool.h>
-
 enum log_level {
     LOG_ERROR = 0,
     LOG_WARN = 1,
@@ -19,9 +17,6 @@ enum { LOG_LINE_MAX = 512 }; /* longer lines are cut and end in "..." */
 
 /* Lines above this level are dropped; LOG_INFO until set. */
 void log_set_level(enum log_level level);
-
-/* Whether such a line would be printed: to skip the work of preparing it. */
-bool log_enabled(enum log_level level);
 
 /* One line; `format` has no trailing newline. */
 void log_print(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -61,18 +61,11 @@ size_t strlen(const char *s)
 
 int strcmp(const char *a, const char *b)
 {
-    return strncmp(a, b, SIZE_MAX);
-}
-
-int strncmp(const char *a, const char *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i])
-            return (uint8_t)a[i] - (uint8_t)b[i];
-        if (!a[i])
-            break;
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
     }
-    return 0;
+    return (uint8_t)*a - (uint8_t)*b;
 }
 
 #endif

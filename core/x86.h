@@ -146,23 +146,13 @@ enum msr {
     MSR_IA32_APIC_BASE = 0x1b,
     MSR_IA32_FEATURE_CONTROL = 0x3a,
     MSR_IA32_TSC_ADJUST = 0x3b,
-    MSR_IA32_SPEC_CTRL = 0x48,
-    MSR_IA32_PRED_CMD = 0x49,
-    MSR_IA32_BIOS_UPDT_TRIG = 0x79,
     MSR_IA32_BIOS_SIGN_ID = 0x8b,
-    MSR_PLATFORM_INFO = 0xce,
     MSR_IA32_MTRRCAP = 0xfe,
-    MSR_IA32_ARCH_CAPABILITIES = 0x10a,
-    MSR_IA32_FLUSH_CMD = 0x10b,
     MSR_IA32_SYSENTER_CS = 0x174,
     MSR_IA32_SYSENTER_ESP = 0x175,
     MSR_IA32_SYSENTER_EIP = 0x176,
     MSR_IA32_MCG_CAP = 0x179,
     MSR_IA32_MCG_STATUS = 0x17a,
-    MSR_IA32_MCG_CTL = 0x17b,
-    MSR_IA32_PERF_STATUS = 0x198,
-    MSR_IA32_PERF_CTL = 0x199,
-    MSR_IA32_THERM_STATUS = 0x19c,
     MSR_IA32_MISC_ENABLE = 0x1a0,
     MSR_IA32_DEBUGCTL = 0x1d9,
     MSR_IA32_MTRR_PHYSBASE0 = 0x200,
@@ -174,8 +164,6 @@ enum msr {
     MSR_IA32_MTRR_FIX4K_F8000 = 0x26f,
     MSR_IA32_PAT = 0x277,
     MSR_IA32_MTRR_DEF_TYPE = 0x2ff,
-    MSR_IA32_PERF_GLOBAL_CTRL = 0x38f,
-    MSR_IA32_MC0_CTL = 0x400,
     MSR_IA32_VMX_BASIC = 0x480,
     MSR_IA32_VMX_PINBASED_CTLS = 0x481,
     MSR_IA32_VMX_PROCBASED_CTLS = 0x482,
@@ -186,14 +174,12 @@ enum msr {
     MSR_IA32_VMX_CR0_FIXED1 = 0x487,
     MSR_IA32_VMX_CR4_FIXED0 = 0x488,
     MSR_IA32_VMX_CR4_FIXED1 = 0x489,
-    MSR_IA32_VMX_VMCS_ENUM = 0x48a,
     MSR_IA32_VMX_PROCBASED_CTLS2 = 0x48b,
     MSR_IA32_VMX_EPT_VPID_CAP = 0x48c,
     MSR_IA32_VMX_TRUE_PINBASED_CTLS = 0x48d,
     MSR_IA32_VMX_TRUE_PROCBASED_CTLS = 0x48e,
     MSR_IA32_VMX_TRUE_EXIT_CTLS = 0x48f,
     MSR_IA32_VMX_TRUE_ENTRY_CTLS = 0x490,
-    MSR_IA32_VMX_VMFUNC = 0x491,
     MSR_IA32_VMX_PROCBASED_CTLS3 = 0x492,
     MSR_IA32_VMX_EXIT_CTLS2 = 0x493,
     MSR_IA32_TSC_DEADLINE = 0x6e0,
@@ -214,7 +200,6 @@ enum msr {
 #define MSR_IA32_TSC_AUX        0xc0000103u
 
 #define FEATURE_CONTROL_LOCK        BIT(0)
-#define FEATURE_CONTROL_VMX_IN_SMX  BIT(1)
 #define FEATURE_CONTROL_VMX_OUT_SMX BIT(2)
 
 #define IA32_APIC_BASE_BSP     BIT(8)
@@ -227,11 +212,6 @@ enum msr {
 #define CPUID_1_ECX_X2APIC         BIT(21)
 #define CPUID_1_ECX_TSC_DEADLINE   BIT(24)
 #define CPUID_1_ECX_XSAVE          BIT(26)
-#define CPUID_1_ECX_OSXSAVE        BIT(27)
-#define CPUID_1_ECX_HYPERVISOR     BIT(31)
-#define CPUID_1_EDX_MCE            BIT(7)
-#define CPUID_1_EDX_PGE            BIT(13)
-#define CPUID_1_EDX_PAT            BIT(16)
 #define CPUID_7_EBX_FSGSBASE       BIT(0)
 #define CPUID_7_EBX_SMEP           BIT(7)
 #define CPUID_7_EBX_SMAP           BIT(20)
@@ -275,44 +255,6 @@ static inline void wrmsr(uint32_t index, uint64_t value)
                      : "memory");
 }
 
-/*
- * MSR access that may raise #GP: false, and *value unchanged, when the processor refuses. Only in
- * core and after cpu_init() of this CPU: the fix-up is found by core's exception dispatch through
- * the .fixup section, pairs of (address of the instruction, address to continue at).
- */
-static inline bool rdmsr_safe(uint32_t index, uint64_t *value)
-{
-    uint32_t low, high;
-    uint8_t ok = 0;
-    __asm__ volatile("1: rdmsr\n"
-                     "   movb $1, %[ok]\n"
-                     "2:\n"
-                     ".pushsection .fixup, \"a\"\n"
-                     "   .quad 1b, 2b\n"
-                     ".popsection"
-                     : "=&a"(low), "=&d"(high), [ok] "+r"(ok)
-                     : "c"(index)
-                     : "memory");
-    if (ok)
-        *value = (uint64_t)high << 32 | low;
-    return ok;
-}
-
-static inline bool wrmsr_safe(uint32_t index, uint64_t value)
-{
-    uint8_t ok = 0;
-    __asm__ volatile("1: wrmsr\n"
-                     "   movb $1, %[ok]\n"
-                     "2:\n"
-                     ".pushsection .fixup, \"a\"\n"
-                     "   .quad 1b, 2b\n"
-                     ".popsection"
-                     : [ok] "+r"(ok)
-                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-    return ok;
-}
-
 #define X86_CONTROL_REGISTER(name, number)                                                         \
     static inline uint64_t read_##name(void)                                                       \
     {                                                                                              \
@@ -345,33 +287,9 @@ static inline uint8_t in8(uint16_t port)
     return value;
 }
 
-static inline uint16_t in16(uint16_t port)
-{
-    uint16_t value;
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-    uint32_t value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
 static inline void out8(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void out16(uint16_t port, uint16_t value)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void out32(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 /* Device registers: one access of exactly this width, neither merged nor repeated. */
@@ -406,18 +324,6 @@ static inline void xsetbv(uint32_t index, uint64_t value)
                      :
                      : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
-}
-
-static inline uint64_t read_rflags(void)
-{
-    uint64_t value;
-    __asm__ volatile("pushfq; popq %0" : "=r"(value) : : "memory");
-    return value;
-}
-
-static inline void invlpg(uint64_t address)
-{
-    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
 static inline void wbinvd(void)

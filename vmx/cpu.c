@@ -95,13 +95,3 @@ bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps)
 failed:
     panic("VMXON failed");
 }
-
-void vmx_cpu_disable(struct vmx_cpu *cpu)
-{
-    if (!cpu->vmxon)
-        return;
-    __asm__ volatile("vmxoff" : : : "cc", "memory");
-    write_cr4(read_cr4() & ~CR4_VMXE);
-    cpu->vmxon = NULL;
-    cpu->current = NULL;
-}

@@ -43,9 +43,6 @@ void vmx_caps_read_here(struct vmx_caps *caps);
  */
 bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps);
 
-/* Leaves VMX operation, losing every context loaded here. Safe in a panic, and if not enabled. */
-void vmx_cpu_disable(struct vmx_cpu *cpu);
-
 /* ---- Guest state ----------------------------------------------------------------------------- */
 
 /* General registers, numbered as instructions encode them. */

@@ -7,7 +7,6 @@ enum {
     INDEX_PORT = 0,
     PORTS = 2,
     INDEX_MASK = 0x7f,
-    INDEX_NMI_MASK = 0x80,
 
     SECONDS = 0x00,
     SECONDS_ALARM = 0x01,
@@ -354,11 +353,6 @@ static uint64_t rtc_advance(void *dev, uint64_t now_ns)
         due = at < due ? at : due;
     }
     return due;
-}
-
-bool rtc_nmi_masked(const struct rtc *rtc)
-{
-    return rtc->index & INDEX_NMI_MASK;
 }
 
 /* ---- Start -------------------------------------------------------------------------------------

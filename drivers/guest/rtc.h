@@ -15,7 +15,7 @@ struct rtc {
     const struct device_host *host;
     unsigned irq;
 
-    uint8_t index; /* as written to the index port; bit 7 masks NMI */
+    uint8_t index; /* as written to the index port */
     uint8_t cmos[RTC_CMOS_SIZE];
 
     /* While the clock runs, calendar time in seconds since 1970 is
@@ -42,8 +42,5 @@ struct rtc_config {
  */
 bool rtc_init(struct rtc *rtc, const struct device_host *host, struct pio_bus *bus,
               const struct rtc_config *config);
-
-/* True if bit 7 of the index port asks for NMIs to be masked. */
-bool rtc_nmi_masked(const struct rtc *rtc);
 
 #endif

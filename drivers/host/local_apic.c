@@ -10,7 +10,6 @@
 
 /* SDM Vol 3A, "Local APIC Register Address Map". */
 enum {
-    REG_ID = 0x20,
     REG_TPR = 0x80,
     REG_EOI = 0xb0,
     REG_SVR = 0xf0,
@@ -101,12 +100,6 @@ void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector)
 bool host_apic_is_x2apic(void)
 {
     return apic.x2apic;
-}
-
-uint32_t host_apic_id(void)
-{
-    uint32_t id = read(REG_ID);
-    return apic.x2apic ? id : id >> XAPIC_ID_SHIFT;
 }
 
 void host_apic_eoi(void)

@@ -24,9 +24,6 @@ void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector);
 
 bool host_apic_is_x2apic(void);
 
-/* The 32-bit ID of this CPU. */
-uint32_t host_apic_id(void);
-
 void host_apic_eoi(void);
 
 /* Whether `vector` is being serviced: an interrupt that needs an EOI. */
