@@ -7,6 +7,7 @@ LD = ld
 NASM = nasm
 IASL = iasl
 OBJCOPY = objcopy
+NM = nm
 CLANG_FORMAT = clang-format
 
 # V=1 prints the commands.

@@ -12,7 +12,8 @@ BOOT_CFLAGS = $(COMMON) -isystem $(EFI_INCLUDE) -isystem $(EFI_INCLUDE)/x86_64 \
 
 # Beside boot/ itself, what the checks before ExitBootServices share with the hypervisor.
 BOOT_C := $(wildcard boot/*.c core/config*.c core/image*.c) core/format.c core/guest_files.c \
-  core/guest_layout.c core/guest_memory.c core/string.c drivers/host/acpi.c vmx/caps.c
+  core/guest_layout.c core/guest_memory.c core/string.c core/calendar.c core/page_tables.c \
+  drivers/host/acpi.c drivers/host/uart.c vmx/caps.c
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o
 
 $(O)/efi/%.o: %.c Makefile boot/boot.mk
@@ -20,22 +21,29 @@ $(O)/efi/%.o: %.c Makefile boot/boot.mk
 	$(call say,CC)
 	$(Q)$(CC) $(BOOT_CFLAGS) -c -o $@ $<
 
-# The symbol table stays, for stack traces; debug sections would only cost time to read.
-$(O)/efi/lapwing.elf: $(O)/lapwing.elf
+# The image as it stands in memory, up to the end of .data.
+$(O)/efi/lapwing.bin: $(O)/lapwing.elf
 	@mkdir -p $(@D)
 	$(call say,COPY)
-	$(Q)$(OBJCOPY) --strip-debug $< $@
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+# Where functions begin, for stack traces: see core/symbols.h.
+$(O)/efi/symbols: $(O)/lapwing.elf boot/boot.mk
+	@mkdir -p $(@D)
+	$(call say,NM)
+	$(Q)$(NM) -n $< | sed -n 's/ [Tt] / /p' | tr '\n' '\0' >$@
 
 $(O)/efi/trampoline.bin: boot/trampoline.asm boot/boot.mk
 	@mkdir -p $(@D)
 	$(call say,NASM)
 	$(Q)$(NASM) -f bin -o $@ $<
 
-$(O)/efi/boot/payload.o: boot/payload.asm $(O)/efi/lapwing.elf $(O)/efi/trampoline.bin boot/boot.mk
+$(O)/efi/boot/payload.o: boot/payload.asm $(O)/efi/lapwing.bin $(O)/efi/symbols \
+  $(O)/efi/trampoline.bin boot/boot.mk
 	@mkdir -p $(@D)
 	$(call say,NASM)
-	$(Q)$(NASM) -f elf64 -DHYPERVISOR_ELF='"$(O)/efi/lapwing.elf"' \
-	  -DTRAMPOLINE_CODE='"$(O)/efi/trampoline.bin"' -o $@ $<
+	$(Q)$(NASM) -f elf64 -DIMAGE='"$(O)/efi/lapwing.bin"' -DSYMBOLS='"$(O)/efi/symbols"' \
+	  -DTRAMPOLINE='"$(O)/efi/trampoline.bin"' -o $@ $<
 
 # gnu-efi's start-up code calls efi_main or _entry, depending on its version.
 $(O)/efi/bootx64.so: $(BOOT_OBJ) boot/boot.mk

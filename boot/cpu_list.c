@@ -2,105 +2,74 @@
 /* The processors found so far, by APIC ID. */
 #include "boot/cpu_list.h"
 
-#include "core/string.h"
+#include <stddef.h>
 
-/* ACPI specification, "Multiple APIC Description Table (MADT)". */
+#include "core/bits.h"
+#include "drivers/host/acpi.h"
+
+/* ACPI specification, "Multiple APIC Description Table (MADT)": offsets from the start of the
+ * structure. */
 enum {
-    MADT_STRUCTURES = 44, /* behind header, local APIC address and flags */
-    STRUCTURE_HEADER = 2, /* type, length */
     TYPE_LOCAL_APIC = 0,
-    TYPE_LOCAL_X2APIC = 9,
-    LOCAL_APIC_ID = 3, /* offsets from the start of the structure */
+    LOCAL_APIC_ID = 3,
     LOCAL_APIC_FLAGS = 4,
     LOCAL_APIC_SIZE = 8,
+    TYPE_LOCAL_X2APIC = 9,
     LOCAL_X2APIC_ID = 4,
     LOCAL_X2APIC_FLAGS = 8,
     LOCAL_X2APIC_SIZE = 16,
     FLAG_ENABLED = 1,
-    /* Broadcast: some firmware fills unused entries with it. */
-    NO_APIC_ID = 0xff,
+    NO_APIC_ID = 0xff, /* broadcast: some firmware fills unused entries with it */
 };
 #define NO_X2APIC_ID 0xffffffffu
 
-static bool contains(const uint32_t *ids, uint32_t n, uint32_t id)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (ids[i] == id)
-            return true;
-    }
-    return false;
-}
-
 void cpu_list_start(struct cpu_list *list, uint32_t bsp)
 {
-    *list = (struct cpu_list){.bsp = bsp};
+    list->count = 0;
     cpu_list_add(list, bsp, true);
-}
-
-static void take_out(struct cpu_list *list, uint32_t apic_id)
-{
-    for (uint32_t i = 0; i < list->n_cpus; i++) {
-        if (list->cpus[i] != apic_id)
-            continue;
-        list->n_cpus--;
-        memmove(&list->cpus[i], &list->cpus[i + 1], (list->n_cpus - i) * sizeof(list->cpus[0]));
-        return;
-    }
-}
-
-static void add_disabled(struct cpu_list *list, uint32_t apic_id)
-{
-    if (apic_id == list->bsp || contains(list->disabled, list->n_disabled, apic_id))
-        return;
-    take_out(list, apic_id);
-    if (list->n_disabled < HANDOVER_MAX_CPUS)
-        list->disabled[list->n_disabled++] = apic_id;
 }
 
 void cpu_list_add(struct cpu_list *list, uint32_t apic_id, bool enabled)
 {
-    if (!enabled) {
-        add_disabled(list, apic_id);
+    uint32_t i = 0;
+
+    while (i < list->count && list->cpus[i].apic_id != apic_id)
+        i++;
+    if (i == CPU_LIST_MAX)
         return;
+    if (i == list->count) {
+        list->cpus[i].apic_id = apic_id;
+        list->cpus[i].enabled = true;
+        list->count++;
     }
-    if (contains(list->cpus, list->n_cpus, apic_id) ||
-        contains(list->disabled, list->n_disabled, apic_id))
-        return;
-    if (list->n_cpus == HANDOVER_MAX_CPUS)
-        list->left_out++;
-    else
-        list->cpus[list->n_cpus++] = apic_id;
+    if (!enabled && i > 0) /* the first is the one this code runs on */
+        list->cpus[i].enabled = false;
 }
 
-static uint32_t read32(const uint8_t *p)
+void cpu_list_add_madt(struct cpu_list *list, const uint8_t *madt, uint32_t size)
 {
-    uint32_t value;
+    const uint8_t *s = NULL;
 
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static void add_structure(struct cpu_list *list, const uint8_t *s, uint32_t length)
-{
-    if (s[0] == TYPE_LOCAL_APIC && length >= LOCAL_APIC_SIZE && s[LOCAL_APIC_ID] != NO_APIC_ID)
-        cpu_list_add(list, s[LOCAL_APIC_ID], read32(s + LOCAL_APIC_FLAGS) & FLAG_ENABLED);
-    if (s[0] == TYPE_LOCAL_X2APIC && length >= LOCAL_X2APIC_SIZE &&
-        read32(s + LOCAL_X2APIC_ID) != NO_X2APIC_ID)
-        cpu_list_add(list, read32(s + LOCAL_X2APIC_ID),
-                     read32(s + LOCAL_X2APIC_FLAGS) & FLAG_ENABLED);
-}
-
-void cpu_list_add_madt(struct cpu_list *list, const void *madt, uint32_t size)
-{
-    const uint8_t *table = madt;
-    uint32_t at = MADT_STRUCTURES;
-
-    while (at + STRUCTURE_HEADER <= size) {
-        uint32_t length = table[at + 1];
-
-        if (length < STRUCTURE_HEADER || length > size - at)
-            return;
-        add_structure(list, table + at, length);
-        at += length;
+    while ((s = acpi_next_madt_structure(madt, size, s)) != NULL) {
+        if (s[0] == TYPE_LOCAL_APIC && s[1] >= LOCAL_APIC_SIZE && s[LOCAL_APIC_ID] != NO_APIC_ID)
+            cpu_list_add(list, s[LOCAL_APIC_ID], load32(s + LOCAL_APIC_FLAGS) & FLAG_ENABLED);
+        if (s[0] == TYPE_LOCAL_X2APIC && s[1] >= LOCAL_X2APIC_SIZE &&
+            load32(s + LOCAL_X2APIC_ID) != NO_X2APIC_ID)
+            cpu_list_add(list, load32(s + LOCAL_X2APIC_ID),
+                         load32(s + LOCAL_X2APIC_FLAGS) & FLAG_ENABLED);
     }
+}
+
+uint32_t cpu_list_enabled(const struct cpu_list *list, uint32_t *apic_ids, uint32_t max)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!list->cpus[i].enabled)
+            continue;
+        if (n < max)
+            apic_ids[n] = list->cpus[i].apic_id;
+        n++;
+    }
+    return n;
 }

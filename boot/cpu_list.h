@@ -6,26 +6,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/handover.h"
+enum { CPU_LIST_MAX = 4096 };
 
-/* A processor of which some source says that it must not be used stays out, whatever the others
- * say: a firmware that disabled it did so for a reason. */
+/* The boot processor first. One of which some source says that it must not be used stays out,
+ * whatever the others say: a firmware that disabled it did so for a reason. */
 struct cpu_list {
-    uint32_t n_cpus;
-    uint32_t n_disabled;
-    uint32_t bsp;      /* APIC ID */
-    uint32_t left_out; /* enabled, but there was no room */
-    uint32_t cpus[HANDOVER_MAX_CPUS];
-    uint32_t disabled[HANDOVER_MAX_CPUS];
+    uint32_t count;
+    struct {
+        uint32_t apic_id;
+        bool enabled;
+    } cpus[CPU_LIST_MAX];
 };
 
 /* Empties the list and enters the boot processor. */
 void cpu_list_start(struct cpu_list *list, uint32_t bsp);
 
-/* Enters a processor, unless it is there already. */
+/* Enters a processor, or what another source says of it. Without effect on a full list. */
 void cpu_list_add(struct cpu_list *list, uint32_t apic_id, bool enabled);
 
 /* Enters all processors of a MADT of size bytes. Stops at a structure that is not well-formed. */
-void cpu_list_add_madt(struct cpu_list *list, const void *madt, uint32_t size);
+void cpu_list_add_madt(struct cpu_list *list, const uint8_t *madt, uint32_t size);
+
+/* The first max enabled processors; returns how many there are. */
+uint32_t cpu_list_enabled(const struct cpu_list *list, uint32_t *apic_ids, uint32_t max);
 
 #endif

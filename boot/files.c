@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files on the EFI system partition that this application was started from. */
-#include "boot/files.h"
+#include "boot/boot.h"
 
-#include <stdbool.h>
-
-#include "boot/console.h"
-#include "boot/memory.h"
-#include "boot/path.h"
-#include "core/config.h"
+#include "core/bits.h"
 
 enum {
     INFO_MAX = SIZE_OF_EFI_FILE_INFO + 2 * CONFIG_PATH_MAX,
@@ -68,56 +63,69 @@ static EFI_STATUS get_size(EFI_FILE_HANDLE handle, const char *path, uint64_t *s
     return EFI_SUCCESS;
 }
 
-static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *path, const struct loaded_file *file)
+static EFI_STATUS read_all(EFI_FILE_HANDLE handle, const char *path, uint64_t base, uint64_t size)
 {
     uint64_t done = 0;
 
-    while (done < file->size) {
-        UINTN length = min(file->size - done, (uint64_t)CHUNK);
-        EFI_STATUS status = handle->Read(handle, &length, (void *)(file->base + done));
+    while (done < size) {
+        UINTN length = min(size - done, (uint64_t)CHUNK);
+        EFI_STATUS status = handle->Read(handle, &length, (void *)(base + done));
 
         if (EFI_ERROR(status))
             return refuse(EFI_LOAD_ERROR, "file '%s': reading failed at byte %lu: %s", path, done,
                           status_name(status));
         if (length == 0)
             return refuse(EFI_LOAD_ERROR, "file '%s': ends at byte %lu, not at %lu", path, done,
-                          file->size);
+                          size);
         done += length;
         if (done % PROGRESS == 0)
-            print("lapwing: read %lu of %lu MiB\n", done >> 20, file->size >> 20);
+            print("lapwing: read %lu of %lu MiB\n", done >> 20, size >> 20);
     }
     return EFI_SUCCESS;
 }
 
-static EFI_STATUS load_open(EFI_FILE_HANDLE handle, const char *path, struct loaded_file *file)
+static EFI_STATUS load_open(EFI_FILE_HANDLE handle, const char *path, uint64_t *base,
+                            uint64_t *size)
 {
-    EFI_STATUS status = get_size(handle, path, &file->size);
+    EFI_STATUS status = get_size(handle, path, size);
 
     if (EFI_ERROR(status))
         return status;
-    file->base = memory_take(file->size, PAGE_SIZE_2M, MEMORY_ANYWHERE, false);
-    if (file->base == 0)
-        return refuse(EFI_OUT_OF_RESOURCES, "file '%s': no room for its %lu bytes", path,
-                      file->size);
-    print("lapwing: reading %s, %lu KiB\n", path, (file->size + 1023) / 1024);
-    return read_all(handle, path, file);
+    *base = memory_take(*size, MEMORY_ANYWHERE);
+    if (*base == 0)
+        return refuse(EFI_OUT_OF_RESOURCES, "file '%s': no room for its %lu bytes", path, *size);
+    print("lapwing: reading %s, %lu KiB\n", path, (*size + 1023) / 1024);
+    return read_all(handle, path, *base, *size);
 }
 
-EFI_STATUS file_load(const char *path, struct loaded_file *file)
+/* Of ASCII alone. */
+static bool is_name(const char *path, CHAR16 wide[CONFIG_PATH_MAX])
+{
+    size_t n = 0;
+
+    while (n < CONFIG_PATH_MAX && (unsigned char)path[n] < 0x80) {
+        wide[n] = (CHAR16)path[n];
+        if (path[n++] == '\0')
+            return true;
+    }
+    return false;
+}
+
+EFI_STATUS file_load(const char *path, uint64_t *base, uint64_t *size)
 {
     CHAR16 wide[CONFIG_PATH_MAX];
     EFI_FILE_HANDLE handle;
     EFI_STATUS status;
 
-    if (!path_to_utf16(path, wide, CONFIG_PATH_MAX))
-        return refuse(EFI_INVALID_PARAMETER, "file '%s': not a name the firmware can look up",
+    if (!is_name(path, wide))
+        return refuse(EFI_INVALID_PARAMETER, "file '%s': expected a name of ASCII characters",
                       path);
     status = volume->Open(volume, &handle, wide, EFI_FILE_MODE_READ, 0);
     if (status == EFI_NOT_FOUND)
         return status;
     if (EFI_ERROR(status))
         return refuse(EFI_LOAD_ERROR, "file '%s': cannot be opened: %s", path, status_name(status));
-    status = load_open(handle, path, file);
+    status = load_open(handle, path, base, size);
     handle->Close(handle);
     return status;
 }

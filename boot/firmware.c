@@ -1,16 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the firmware knows of the machine: ACPI tables, framebuffer, clocks. */
-#include "boot/firmware.h"
+/* What the firmware knows of the machine: ACPI tables, framebuffer, clocks, processors. */
+#include "boot/boot.h"
 
-#include <stdbool.h>
-
-#include "boot/calendar.h"
-#include "boot/console.h"
-#include "boot/efi.h"
+#include "boot/cpu_list.h"
+#include "core/calendar.h"
 #include "core/string.h"
 #include "core/x86.h"
+#include "drivers/host/acpi.h"
 
 enum { STALL_US = 10000, STALLS = 3, US_PER_SECOND = 1000000, BYTES_PER_PIXEL = 4 };
+
+/* UEFI Platform Initialization specification, "EFI_MP_SERVICES_PROTOCOL"; gnu-efi has none. */
+#define MP_SERVICES_GUID                                                                           \
+    {                                                                                              \
+        0x3fdda605, 0xa76e, 0x4f46,                                                                \
+        {                                                                                          \
+            0xad, 0x29, 0x12, 0xf4, 0x53, 0x1b, 0x3d, 0x08                                         \
+        }                                                                                          \
+    }
+
+enum {
+    PROCESSOR_ENABLED = 1 << 1, /* bits of the status flag */
+    PROCESSOR_HEALTHY = 1 << 2,
+};
+
+struct processor_information {
+    uint64_t processor_id; /* APIC ID */
+    uint32_t status_flag;
+    uint32_t package, core, thread;
+    uint32_t extended[6];
+};
+
+struct mp_services {
+    EFI_STATUS(EFIAPI *get_number_of_processors)
+    (struct mp_services *this, UINTN *all, UINTN *enabled);
+    EFI_STATUS(EFIAPI *get_processor_info)
+    (struct mp_services *this, UINTN number, struct processor_information *information);
+};
 
 static uint64_t find_table(EFI_GUID guid)
 {
@@ -74,6 +100,68 @@ static uint64_t measure_tsc(void)
     return shortest * (US_PER_SECOND / STALL_US);
 }
 
+/* The 32-bit ID where the processor reports one, as in the MADT's x2APIC entries. */
+static uint32_t own_apic_id(void)
+{
+    const uint32_t leaf_topology = 0xb;
+
+    if (cpuid(0, 0).eax >= leaf_topology && cpuid(leaf_topology, 0).ebx != 0)
+        return cpuid(leaf_topology, 0).edx;
+    return cpuid(1, 0).ebx >> 24;
+}
+
+static void add_from_mp_services(struct cpu_list *list)
+{
+    static EFI_GUID guid = MP_SERVICES_GUID;
+    struct mp_services *mp;
+    UINTN all = 0;
+    UINTN enabled;
+
+    if (EFI_ERROR(boot_services->LocateProtocol(&guid, NULL, (void **)&mp)) ||
+        EFI_ERROR(mp->get_number_of_processors(mp, &all, &enabled)))
+        return;
+    for (UINTN i = 0; i < all; i++) {
+        const uint32_t usable = PROCESSOR_ENABLED | PROCESSOR_HEALTHY;
+        struct processor_information information;
+
+        if (!EFI_ERROR(mp->get_processor_info(mp, i, &information)))
+            cpu_list_add(list, (uint32_t)information.processor_id,
+                         (information.status_flag & usable) == usable);
+    }
+}
+
+/* UEFI maps memory at its physical addresses. */
+static const void *firmware_memory(paddr_t address, uint64_t size)
+{
+    (void)size;
+    return (const void *)address;
+}
+
+static void add_from_acpi(struct cpu_list *list, uint64_t rsdp)
+{
+    uint32_t length = 0;
+    const uint8_t *madt = acpi_find_table(rsdp, "APIC", firmware_memory, &length);
+
+    if (madt != NULL)
+        cpu_list_add_madt(list, madt, length);
+}
+
+static void find_processors(struct handover *handover)
+{
+    static struct cpu_list list;
+
+    cpu_list_start(&list, own_apic_id());
+    add_from_mp_services(&list);
+    if (handover->rsdp != 0)
+        add_from_acpi(&list, handover->rsdp);
+    uint32_t n = cpu_list_enabled(&list, handover->cpus, HANDOVER_MAX_CPUS);
+
+    handover->n_cpus = min(n, (uint32_t)HANDOVER_MAX_CPUS);
+    print("lapwing: processors: %u\n", handover->n_cpus);
+    if (n > HANDOVER_MAX_CPUS)
+        print("lapwing: %u more processors are left out\n", n - HANDOVER_MAX_CPUS);
+}
+
 void firmware_describe(struct handover *handover)
 {
     handover->rsdp = find_rsdp();
@@ -82,6 +170,7 @@ void firmware_describe(struct handover *handover)
     print("lapwing: TSC %lu kHz, ACPI tables %s, framebuffer %ux%u\n", handover->tsc_hz / 1000,
           handover->rsdp != 0 ? "present" : "absent", handover->framebuffer.width,
           handover->framebuffer.height);
+    find_processors(handover);
 }
 
 void firmware_read_clock(struct handover *handover)
@@ -91,8 +180,16 @@ void firmware_read_clock(struct handover *handover)
 
     if (EFI_ERROR(status))
         return;
-    handover->boot_time = calendar_to_seconds(time.Year, time.Month, time.Day) + time.Hour * 3600 +
-                          time.Minute * 60 + time.Second;
+    struct calendar now = {
+        .year = time.Year,
+        .month = time.Month,
+        .day = time.Day,
+        .hour = time.Hour,
+        .minute = time.Minute,
+        .second = time.Second,
+    };
+
+    handover->boot_time = calendar_to_seconds(&now);
     if (time.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
         handover->boot_time += time.TimeZone * 60; /* minutes that UTC is ahead of local time */
 }

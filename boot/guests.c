@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration and the files it names. */
-#include "boot/guests.h"
+#include "boot/boot.h"
 
-#include <stdbool.h>
-
-#include "boot/console.h"
-#include "boot/files.h"
 #include "core/guest_files.h"
 #include "core/image.h"
 #include "core/string.h"
@@ -18,8 +14,8 @@
 EFI_STATUS guests_read_config(struct handover *handover)
 {
     static struct config_error error;
-    struct loaded_file file;
-    EFI_STATUS status = file_load(CONFIG_FILE, &file);
+    uint64_t base, size;
+    EFI_STATUS status = file_load(CONFIG_FILE, &base, &size);
 
     if (status == EFI_NOT_FOUND) {
         print("lapwing: no %s, so the defaults hold\n", CONFIG_FILE);
@@ -28,7 +24,7 @@ EFI_STATUS guests_read_config(struct handover *handover)
     }
     if (EFI_ERROR(status))
         return status;
-    if (!config_parse(CONFIG_FILE, (const char *)file.base, file.size, &handover->config, &error))
+    if (!config_parse(CONFIG_FILE, (const char *)base, size, &handover->config, &error))
         return refuse(EFI_INVALID_PARAMETER, "%s", error.text);
     return EFI_SUCCESS;
 }
@@ -38,7 +34,6 @@ static EFI_STATUS load_once(struct handover *handover, config_string name)
 {
     const char *path = config_text(&handover->config, name);
     struct handover_file *entry = &handover->files[handover->n_files];
-    struct loaded_file file;
     EFI_STATUS status;
 
     if (*path == '\0' || guest_file_find(handover, path) != NULL)
@@ -46,12 +41,10 @@ static EFI_STATUS load_once(struct handover *handover, config_string name)
     if (handover->n_files == HANDOVER_MAX_FILES)
         return refuse(EFI_UNSUPPORTED, "the configuration names more than %d files",
                       HANDOVER_MAX_FILES);
-    status = file_load(path, &file);
+    status = file_load(path, &entry->base, &entry->size);
     if (EFI_ERROR(status))
         return status;
     memcpy(entry->path, path, strlen(path) + 1);
-    entry->base = file.base;
-    entry->size = file.size;
     handover->n_files++;
     return EFI_SUCCESS;
 }

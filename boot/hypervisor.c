@@ -1,160 +1,116 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypervisor that this application carries: into memory, mapped, and entered. */
-#include "boot/hypervisor.h"
+#include "boot/boot.h"
 
-#include "boot/console.h"
-#include "boot/elf.h"
-#include "boot/memory.h"
-#include "boot/page_tables.h"
 #include "boot/trampoline.h"
+#include "core/page_tables.h"
 #include "core/string.h"
 #include "core/x86.h"
 
+enum { TABLES_AT_ONCE = 64 };
+
 /* boot/payload.asm */
-extern const uint8_t hypervisor_elf[], hypervisor_elf_end[];
-extern const uint8_t trampoline_code[], trampoline_code_end[];
+extern const uint8_t image[], image_end[];
+extern const uint8_t symbols[], symbols_end[];
+extern const uint8_t trampoline[], trampoline_end[];
 
-static struct elf_plan plan;
-
-static EFI_STATUS load_image(struct handover *handover)
+static const struct image_header *header(void)
 {
-    handover->image_size = plan.image_size;
-    handover->image_base = memory_take(plan.image_size, PAGE_SIZE_2M, MEMORY_ANYWHERE, false);
-    if (handover->image_base == 0)
-        return refuse(EFI_OUT_OF_RESOURCES, "no room for the hypervisor's %lu KiB",
-                      plan.image_size / 1024);
-    memset((void *)handover->image_base, 0, plan.image_size);
-    for (uint32_t i = 0; i < plan.n_segments; i++) {
-        const struct elf_segment *s = &plan.segments[i];
-
-        memcpy((void *)(handover->image_base + s->offset), hypervisor_elf + s->file_offset,
-               s->file_size);
-    }
-    return EFI_SUCCESS;
+    return (const struct image_header *)image;
 }
 
-static EFI_STATUS load_elf_file(struct handover *handover)
+/* Copies a file to memory of size bytes, zeroed behind it. 0: there is no room. */
+static uint64_t place(const uint8_t *from, const uint8_t *end, uint64_t size, uint64_t highest)
 {
-    handover->elf_size = (uint64_t)(hypervisor_elf_end - hypervisor_elf);
-    handover->elf_base = memory_take(handover->elf_size, PAGE_SIZE, MEMORY_ANYWHERE, false);
-    if (handover->elf_base == 0)
-        return refuse(EFI_OUT_OF_RESOURCES, "no room for the hypervisor's symbols");
-    memcpy((void *)handover->elf_base, hypervisor_elf, handover->elf_size);
-    return EFI_SUCCESS;
-}
+    uint64_t base = memory_take(size, highest);
 
-static EFI_STATUS load_trampoline(struct handover *handover)
-{
-    handover->trampoline = memory_take(PAGE_SIZE, PAGE_SIZE, MEMORY_BELOW_1M, true);
-    if (handover->trampoline == 0)
-        return refuse(EFI_OUT_OF_RESOURCES,
-                      "no free page below 1 MiB to start the other processors from");
-    memcpy((void *)handover->trampoline, trampoline_code,
-           (size_t)(trampoline_code_end - trampoline_code));
-    return EFI_SUCCESS;
+    if (base == 0)
+        return 0;
+    memset((void *)base, 0, size);
+    memcpy((void *)base, from, (size_t)(end - from));
+    return base;
 }
 
 EFI_STATUS hypervisor_load(struct handover *handover)
 {
-    const char *wrong =
-        elf_plan(hypervisor_elf, (uint64_t)(hypervisor_elf_end - hypervisor_elf), &plan);
-    EFI_STATUS status;
-
-    if (wrong != NULL)
-        return refuse(EFI_LOAD_ERROR, "the hypervisor inside BOOTX64.EFI: %s", wrong);
-    status = load_image(handover);
-    if (!EFI_ERROR(status))
-        status = load_elf_file(handover);
-    if (!EFI_ERROR(status))
-        status = load_trampoline(handover);
-    return status;
+    handover->image_size = header()->end;
+    handover->image_base = place(image, image_end, handover->image_size, MEMORY_ANYWHERE);
+    handover->symbols_size = (uint64_t)(symbols_end - symbols);
+    handover->symbols_base = place(symbols, symbols_end, handover->symbols_size, MEMORY_ANYWHERE);
+    if (handover->image_base == 0 || handover->symbols_base == 0)
+        return refuse(EFI_OUT_OF_RESOURCES, "no room for the hypervisor's %lu KiB",
+                      (handover->image_size + handover->symbols_size) / 1024);
+    handover->trampoline = place(trampoline, trampoline_end, PAGE_SIZE, MEMORY_BELOW_1M);
+    if (handover->trampoline == 0)
+        return refuse(EFI_OUT_OF_RESOURCES,
+                      "no free page below 1 MiB to start the other processors from");
+    return EFI_SUCCESS;
 }
 
-static enum page_level largest_supported(void)
+static paddr_t new_table(void)
 {
-    return cpuid_checked(0x80000001, 0).edx & CPUID_80000001_EDX_PAGE_1G ? PAGE_1G : PAGE_2M;
-}
+    static paddr_t next, end;
 
-static struct mapping direct_mapping(const struct handover_range *ram)
-{
-    return (struct mapping){
-        .virtual_base = DIRECT_MAP_BASE + ram->base,
-        .physical_base = ram->base,
-        .size = ram->size,
-        .access = PAGE_READ_WRITE,
-        .largest = largest_supported(),
-    };
-}
-
-static struct mapping segment_mapping(const struct handover *handover, const struct elf_segment *s)
-{
-    return (struct mapping){
-        .virtual_base = IMAGE_BASE + s->offset,
-        .physical_base = handover->image_base + s->offset,
-        .size = s->size,
-        .access = s->access,
-        .largest = PAGE_4K,
-    };
-}
-
-static struct mapping trampoline_mapping(const struct handover *handover)
-{
-    return (struct mapping){
-        .virtual_base = handover->trampoline,
-        .physical_base = handover->trampoline,
-        .size = PAGE_SIZE,
-        .access = PAGE_READ_EXECUTE,
-        .largest = PAGE_4K,
-    };
-}
-
-/* Calls visit for each mapping of the address space until it returns false. */
-static bool for_each_mapping(const struct handover *handover, const struct range_list *ram,
-                             bool (*visit)(const struct mapping *m, void *arg), void *arg)
-{
-    struct mapping m = trampoline_mapping(handover);
-
-    if (!visit(&m, arg))
-        return false;
-    for (uint32_t i = 0; i < plan.n_segments; i++) {
-        m = segment_mapping(handover, &plan.segments[i]);
-        if (!visit(&m, arg))
-            return false;
+    if (next == end) {
+        next = memory_take(TABLES_AT_ONCE * PAGE_SIZE, MEMORY_BELOW_4G);
+        end = next != 0 ? next + TABLES_AT_ONCE * PAGE_SIZE : 0;
+        memset((void *)next, 0, end - next);
     }
+    if (next == end)
+        return 0;
+    next += PAGE_SIZE;
+    return next - PAGE_SIZE;
+}
+
+static bool map_trampoline(const struct page_tables *tables, const struct handover *handover)
+{
+    const struct mapping m = {handover->trampoline, handover->trampoline, PAGE_SIZE, 0, PAGE_4K};
+
+    return page_tables_map(tables, &m);
+}
+
+/* The image from `from` to `to`, as offsets. */
+static bool map_part(const struct page_tables *tables, const struct handover *handover,
+                     uint64_t from, uint64_t to, uint64_t bits)
+{
+    const struct mapping m = {IMAGE_BASE + from, handover->image_base + from, to - from, bits,
+                              PAGE_4K};
+
+    return page_tables_map(tables, &m);
+}
+
+static bool map_image(const struct page_tables *tables, const struct handover *handover)
+{
+    const struct image_header *h = header();
+
+    return map_part(tables, handover, 0, h->rodata, 0) &&
+           map_part(tables, handover, h->rodata, h->data, PTE_NX) &&
+           map_part(tables, handover, h->data, h->stack - PAGE_SIZE, PTE_RW | PTE_NX) &&
+           map_part(tables, handover, h->stack, h->end, PTE_RW | PTE_NX);
+}
+
+static bool map_ram(const struct page_tables *tables, const struct range_list *ram)
+{
+    bool has_1g = cpuid_checked(0x80000001, 0).edx & CPUID_80000001_EDX_PAGE_1G;
+    bool ok = true;
+
     for (uint32_t i = 0; i < ram->count; i++) {
-        m = direct_mapping(&ram->ranges[i]);
-        if (!visit(&m, arg))
-            return false;
+        const struct handover_range *r = &ram->ranges[i];
+        const struct mapping m = {DIRECT_MAP_BASE + r->base, r->base, r->size, PTE_RW | PTE_NX,
+                                  has_1g ? PAGE_1G : PAGE_2M};
+
+        ok = ok && page_tables_map(tables, &m);
     }
-    return true;
-}
-
-static bool add_bound(const struct mapping *m, void *arg)
-{
-    *(uint64_t *)arg += page_tables_bound(m);
-    return true;
-}
-
-static bool map(const struct mapping *m, void *arg)
-{
-    return page_tables_map(arg, m);
+    return ok;
 }
 
 EFI_STATUS hypervisor_map(struct handover *handover, const struct range_list *ram)
 {
-    struct page_tables tables;
-    uint64_t pages = 1;
-    uint64_t pool;
+    const struct page_tables tables = {.root = new_table(), .new_table = new_table};
 
-    for_each_mapping(handover, ram, add_bound, &pages);
-    pool = memory_take(pages * PAGE_SIZE, PAGE_SIZE, MEMORY_BELOW_4G, false);
-    if (pool == 0)
-        return refuse(EFI_OUT_OF_RESOURCES, "no room below 4 GiB for %lu pages of page tables",
-                      pages);
-    memset((void *)pool, 0, pages * PAGE_SIZE);
-    page_tables_start(&tables, pool, pages * PAGE_SIZE);
-    if (!for_each_mapping(handover, ram, map, &tables))
-        return refuse(EFI_LOAD_ERROR, "the hypervisor's page tables cannot be built");
+    if (tables.root == 0 || !map_trampoline(&tables, handover) || !map_image(&tables, handover) ||
+        !map_ram(&tables, ram))
+        return refuse(EFI_OUT_OF_RESOURCES, "no room below 4 GiB for page tables");
     handover->page_table = tables.root;
     return EFI_SUCCESS;
 }
@@ -164,7 +120,7 @@ _Noreturn void hypervisor_enter(const struct handover *handover)
     struct trampoline_params *params = (void *)(handover->trampoline + TRAMPOLINE_PARAMS);
     void (*from_firmware)(void) = (void (*)(void))(handover->trampoline + TRAMPOLINE_FROM_FIRMWARE);
 
-    params->entry = plan.entry;
+    params->entry = header()->entry;
     params->stack = 0; /* the entry brings its own */
     params->argument = (uint64_t)handover;
     params->cr3 = (uint32_t)handover->page_table;

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The end of boot services. */
-#include "boot/leave.h"
+#include "boot/boot.h"
 
-#include "boot/console.h"
-#include "boot/firmware.h"
-#include "boot/guests.h"
-#include "boot/hypervisor.h"
-#include "boot/memory.h"
-#include "boot/memory_map.h"
 #include "core/x86.h"
 
 enum {
@@ -63,6 +57,8 @@ static EFI_STATUS prepare(struct handover *handover, const struct map_buffer *bu
 {
     struct range_list list = {.ranges = handover->ranges,
                               .max = HANDOVER_MAX_RANGES - MAP_SLACK_DESCRIPTORS};
+    static struct handover_range ram_ranges[HANDOVER_MAX_RANGES];
+    struct range_list ram = {.ranges = ram_ranges, .max = HANDOVER_MAX_RANGES};
     const struct memory_claim image = {handover->image_base, handover->image_size};
     struct firmware_map map;
     UINTN key;
@@ -76,10 +72,10 @@ static EFI_STATUS prepare(struct handover *handover, const struct map_buffer *bu
     status = guests_check_memory(handover, ranges_total(&list, HANDOVER_FREE));
     if (EFI_ERROR(status))
         return status;
-    if (!memory_map_direct(&list, &image))
+    if (!memory_map_direct(&list, &image, &ram))
         return refuse(EFI_UNSUPPORTED, "the firmware's memory map has more than %u ranges",
-                      list.max);
-    return hypervisor_map(handover, &list);
+                      ram.max);
+    return hypervisor_map(handover, &ram);
 }
 
 /* UEFI specification, "EFI_BOOT_SERVICES.ExitBootServices()": when the map changed in between, get

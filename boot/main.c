@@ -1,23 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The UEFI application: checks everything that can fail, and hands the machine to the hypervisor.
  */
-#include "boot/console.h"
-#include "boot/cpu.h"
-#include "boot/efi.h"
-#include "boot/files.h"
-#include "boot/firmware.h"
-#include "boot/guests.h"
-#include "boot/hypervisor.h"
-#include "boot/leave.h"
-#include "boot/memory.h"
-#include "boot/processors.h"
+#include "boot/boot.h"
+
 #include "core/string.h"
 #include "core/version.h"
 #include "core/x86.h"
+#include "vmx/caps.h"
 
 EFI_HANDLE boot_image;
 EFI_SYSTEM_TABLE *boot_system;
 EFI_BOOT_SERVICES *boot_services;
+
+static uint64_t read_msr(void *unused, uint32_t msr)
+{
+    (void)unused;
+    return rdmsr(msr);
+}
+
+static EFI_STATUS check_controls(void)
+{
+    static struct vmx_caps caps;
+    const char *missing;
+
+    vmx_caps_read(&caps, read_msr, NULL);
+    if (!vmx_caps_check(&caps, &missing))
+        return refuse(EFI_UNSUPPORTED, "this processor's VMX lacks '%s'", missing);
+    return EFI_SUCCESS;
+}
+
+/* Can this processor run the hypervisor? Refuses, naming what is missing. */
+static EFI_STATUS check_cpu(void)
+{
+    const char *reason;
+
+    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
+        return refuse(EFI_UNSUPPORTED, "this processor has no VMX (Intel VT-x)");
+    if (!(cpuid_checked(0x80000001, 0).edx & CPUID_80000001_EDX_NX))
+        return refuse(EFI_UNSUPPORTED, "this processor has no execute-disable (NX), or the "
+                                       "firmware's set-up has turned it off");
+    reason = vmx_feature_control_refusal(rdmsr(MSR_IA32_FEATURE_CONTROL));
+    if (reason != NULL)
+        return refuse(EFI_UNSUPPORTED, "%s", reason);
+    return check_controls();
+}
 
 static EFI_STATUS load_guests(struct handover *handover)
 {
@@ -37,12 +63,12 @@ static EFI_STATUS load_guests(struct handover *handover)
 /* Returns only after a refusal. */
 static EFI_STATUS start(void)
 {
-    EFI_STATUS status = cpu_check();
+    EFI_STATUS status = check_cpu();
     struct handover *handover;
 
     if (EFI_ERROR(status))
         return status;
-    handover = (void *)memory_take(sizeof(*handover), PAGE_SIZE, MEMORY_ANYWHERE, false);
+    handover = (void *)memory_take(sizeof(*handover), MEMORY_ANYWHERE);
     if (handover == NULL)
         return refuse(EFI_OUT_OF_RESOURCES, "not even %lu KiB of memory are free",
                       sizeof(*handover) / 1024);
@@ -53,7 +79,6 @@ static EFI_STATUS start(void)
     if (EFI_ERROR(status))
         return status;
     firmware_describe(handover);
-    processors_find(handover);
     status = hypervisor_load(handover);
     if (EFI_ERROR(status))
         return status;

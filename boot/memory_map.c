@@ -5,6 +5,115 @@
 #include "core/string.h"
 #include "core/x86.h"
 
+/* ---- Sorted lists of ranges --------------------------------------------------------------------
+ */
+
+static uint64_t end_of(const struct handover_range *r)
+{
+    return r->base + r->size;
+}
+
+static bool insert(struct range_list *list, uint32_t at, struct handover_range r)
+{
+    if (list->count == list->max)
+        return false;
+    memmove(&list->ranges[at + 1], &list->ranges[at],
+            (list->count - at) * sizeof(struct handover_range));
+    list->ranges[at] = r;
+    list->count++;
+    return true;
+}
+
+static void drop(struct range_list *list, uint32_t at)
+{
+    list->count--;
+    memmove(&list->ranges[at], &list->ranges[at + 1],
+            (list->count - at) * sizeof(struct handover_range));
+}
+
+/* Index of the first range that ends after address. */
+static uint32_t find(const struct range_list *list, uint64_t address)
+{
+    uint32_t i = 0;
+
+    while (i < list->count && end_of(&list->ranges[i]) <= address)
+        i++;
+    return i;
+}
+
+static bool split(struct range_list *list, uint64_t address)
+{
+    uint32_t i = find(list, address);
+    struct handover_range upper;
+
+    if (i == list->count || list->ranges[i].base >= address)
+        return true;
+    upper = list->ranges[i];
+    upper.size = end_of(&upper) - address;
+    upper.base = address;
+    list->ranges[i].size -= upper.size;
+    return insert(list, i + 1, upper);
+}
+
+/* Takes [base, base + size), which does not wrap, out of the list. False: the list is full; its
+ * contents are then not to be used. */
+static bool ranges_remove(struct range_list *list, uint64_t base, uint64_t size)
+{
+    uint32_t i;
+
+    if (size == 0)
+        return true;
+    if (!split(list, base) || !split(list, base + size))
+        return false;
+    i = find(list, base);
+    while (i < list->count && list->ranges[i].base < base + size)
+        drop(list, i);
+    return true;
+}
+
+static void merge_with_next(struct range_list *list, uint32_t i)
+{
+    struct handover_range *r = &list->ranges[i];
+
+    if (i + 1 >= list->count || r[0].type != r[1].type || end_of(&r[0]) != r[1].base)
+        return;
+    r[0].size += r[1].size;
+    drop(list, i + 1);
+}
+
+/* Makes [base, base + size) be of that type, whatever was there. False as above. */
+static bool ranges_set(struct range_list *list, uint64_t base, uint64_t size, uint64_t type)
+{
+    struct handover_range r = {.base = base, .size = size, .type = type};
+    uint32_t i;
+
+    if (size == 0)
+        return true;
+    if (!ranges_remove(list, base, size))
+        return false;
+    i = find(list, base);
+    if (!insert(list, i, r))
+        return false;
+    merge_with_next(list, i);
+    if (i > 0)
+        merge_with_next(list, i - 1);
+    return true;
+}
+
+uint64_t ranges_total(const struct range_list *list, uint64_t type)
+{
+    uint64_t total = 0;
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->ranges[i].type == type)
+            total += list->ranges[i].size;
+    }
+    return total;
+}
+
+/* ---- The firmware's map ------------------------------------------------------------------------
+ */
+
 /* UEFI specification, "EFI_BOOT_SERVICES.GetMemoryMap()": memory types and attributes. Spelled out
  * here so that host tests need no UEFI headers. */
 enum {
@@ -95,27 +204,15 @@ bool memory_map_convert(const struct firmware_map *map, const struct memory_clai
     return ranges_set(list, 0, PAGE_SIZE, HANDOVER_RESERVED);
 }
 
-bool memory_map_direct(struct range_list *list, const struct memory_claim *image)
+bool memory_map_direct(const struct range_list *map, const struct memory_claim *image,
+                       struct range_list *ram)
 {
-    uint32_t i = 0;
+    ram->count = 0;
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct handover_range *r = &map->ranges[i];
 
-    while (i < list->count) {
-        struct handover_range r = list->ranges[i];
-
-        if (r.type == HANDOVER_FREE) {
-            i++;
-            continue;
-        }
-        if (r.type == HANDOVER_MMIO) {
-            if (!ranges_remove(list, r.base, r.size))
-                return false;
-            continue;
-        }
-        /* Merges with its neighbours, so that what follows may be at i again. */
-        if (!ranges_set(list, r.base, r.size, HANDOVER_FREE))
+        if (r->type != HANDOVER_MMIO && !ranges_set(ram, r->base, r->size, HANDOVER_FREE))
             return false;
-        if (i > 0)
-            i--;
     }
-    return ranges_remove(list, image->base, image->size);
+    return ranges_remove(ram, image->base, image->size);
 }

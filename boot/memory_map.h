@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "boot/ranges.h"
+#include "core/handover.h"
+
+struct range_list {
+    struct handover_range *ranges; /* sorted; neighbours of one type are merged */
+    uint32_t count;
+    uint32_t max;
+};
 
 /* What GetMemoryMap returned: size bytes of descriptors, one every descriptor_size bytes. */
 struct firmware_map {
@@ -27,8 +33,12 @@ struct memory_claim {
 bool memory_map_convert(const struct firmware_map *map, const struct memory_claim *claims,
                         uint32_t n_claims, struct range_list *list);
 
-/* Reduces a list from memory_map_convert() to the RAM for the direct map, all of type
- * HANDOVER_FREE: everything but MMIO, less the hypervisor's image. False: list is too small. */
-bool memory_map_direct(struct range_list *list, const struct memory_claim *image);
+/* Fills ram with the RAM for the direct map: everything but MMIO, less the hypervisor's image.
+ * False: it is too small. */
+bool memory_map_direct(const struct range_list *map, const struct memory_claim *image,
+                       struct range_list *ram);
+
+/* Bytes of that type. */
+uint64_t ranges_total(const struct range_list *list, uint64_t type);
 
 #endif

@@ -42,6 +42,28 @@ static inline uint64_t field_set(uint64_t value, uint64_t mask, uint64_t field)
     return (value & ~mask) | ((field << __builtin_ctzll(mask)) & mask);
 }
 
+/* Numbers at any alignment. */
+static inline uint16_t load16(const void *p)
+{
+    uint16_t value;
+    __builtin_memcpy(&value, p, sizeof(value));
+    return value;
+}
+
+static inline uint32_t load32(const void *p)
+{
+    uint32_t value;
+    __builtin_memcpy(&value, p, sizeof(value));
+    return value;
+}
+
+static inline uint64_t load64(const void *p)
+{
+    uint64_t value;
+    __builtin_memcpy(&value, p, sizeof(value));
+    return value;
+}
+
 /* `align` is a power of two in all of these. */
 static inline uint64_t align_down(uint64_t value, uint64_t align)
 {

@@ -35,11 +35,6 @@ struct handover_range {
     uint64_t type; /* enum handover_memory_type */
 };
 
-struct handover_cpu {
-    uint32_t apic_id; /* 32-bit x2APIC ID, or the xAPIC ID zero-extended */
-    uint32_t is_bsp;
-};
-
 struct handover_file {
     char path[HANDOVER_PATH_MAX]; /* as written in the configuration */
     uint64_t base;
@@ -61,10 +56,10 @@ struct handover {
     uint64_t size; /* sizeof(struct handover), to catch a mismatched build */
 
     uint64_t page_table; /* CR3; below 4 GiB, because processors load it in 32-bit mode */
-    uint64_t image_base; /* physical address of IMAGE_BASE, 2 MiB aligned */
+    uint64_t image_base; /* physical address of IMAGE_BASE */
     uint64_t image_size;
-    uint64_t elf_base; /* the ELF file itself, for its symbol table; without debug sections */
-    uint64_t elf_size;
+    uint64_t symbols_base; /* see core/symbols.h */
+    uint64_t symbols_size;
     uint64_t trampoline; /* a page below 1 MiB holding the AP start code, see boot/trampoline.h */
 
     uint64_t rsdp;     /* 0: the firmware published no ACPI tables */
@@ -78,7 +73,8 @@ struct handover {
     uint32_t n_files;
     uint32_t reserved;
     struct handover_range ranges[HANDOVER_MAX_RANGES]; /* sorted, not overlapping */
-    struct handover_cpu cpus[HANDOVER_MAX_CPUS];       /* enabled processors only */
+    uint32_t
+        cpus[HANDOVER_MAX_CPUS]; /* 32-bit APIC IDs of those enabled, the boot processor first */
     struct handover_file files[HANDOVER_MAX_FILES];
     struct config config;
 };

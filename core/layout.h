@@ -12,10 +12,22 @@
 #ifndef LAPWING_CORE_LAYOUT_H
 #define LAPWING_CORE_LAYOUT_H
 
+#include <stdint.h>
+
 #define DIRECT_MAP_BASE 0xffff800000000000ull
 #define DIRECT_MAP_SIZE 0x0000400000000000ull
 #define MMIO_BASE       0xffffc00000000000ull
 #define STACK_BASE      0xffffd00000000000ull
 #define IMAGE_BASE      0xffffffff80000000ull
+
+/* The image begins with this (linker.ld); text goes up to rodata. All but `entry` are bytes from
+ * IMAGE_BASE and whole pages. */
+struct image_header {
+    uint64_t entry; /* virtual address */
+    uint64_t rodata;
+    uint64_t data;
+    uint64_t stack; /* behind an unmapped page, where data ends */
+    uint64_t end;
+};
 
 #endif

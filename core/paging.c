@@ -5,6 +5,7 @@
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/memory.h"
+#include "core/page_tables.h"
 #include "core/spinlock.h"
 #include "core/x86.h"
 
@@ -16,52 +17,39 @@ enum {
 
 static struct {
     struct spinlock lock;
-    paddr_t top;
+    struct page_tables tables;
     vaddr_t next_device; /* the windows are used from their start upwards and never reused */
     vaddr_t next_stack;
 } paging = {.next_device = MMIO_BASE, .next_stack = STACK_BASE};
 
-static uint64_t *top_table(void)
+static paddr_t new_table(void)
 {
-    return phys_to_virt(paging.top);
+    void *page = page_alloc();
+
+    return page != NULL ? virt_to_phys(page) : 0;
 }
 
-static unsigned int index_at(vaddr_t address, int level)
+/* Whole pages; false when memory is short. */
+static bool map(vaddr_t address, paddr_t physical, uint64_t size, uint64_t bits)
 {
-    return (address >> (PAGE_SHIFT + TABLE_BITS * (level - 1))) % TABLE_ENTRIES;
-}
+    const struct mapping mapping = {address, physical, size, bits | PTE_RW | PTE_NX | PTE_G,
+                                    PAGE_4K};
 
-/* The 4 KiB entry for `address`, with the tables above it made; NULL when memory is short. */
-static uint64_t *entry_of(vaddr_t address)
-{
-    uint64_t *table = top_table();
-    for (int level = TOP_LEVEL; level > 1; level--) {
-        uint64_t *entry = &table[index_at(address, level)];
-        if (!(*entry & PTE_P)) {
-            void *page = page_alloc();
-            if (!page)
-                return NULL;
-            *entry = virt_to_phys(page) | PTE_P | PTE_RW;
-        }
-        ASSERT(!(*entry & PTE_LARGE));
-        table = phys_to_virt(*entry & PTE_ADDRESS);
-    }
-    return &table[index_at(address, 1)];
-}
-
-static bool map(vaddr_t address, paddr_t page, uint64_t bits)
-{
-    uint64_t *entry = entry_of(address);
-    if (!entry)
-        return false;
-    ASSERT(!(*entry & PTE_P));
-    *entry = page | bits | PTE_P | PTE_RW | PTE_NX | PTE_A | PTE_D | PTE_G;
-    return true;
+    return page_tables_map(&paging.tables, &mapping);
 }
 
 void paging_init(paddr_t page_table)
 {
-    paging.top = page_table & PTE_ADDRESS;
+    paging.tables = (struct page_tables){
+        .root = page_table & PTE_ADDRESS,
+        .pointer_offset = DIRECT_MAP_BASE,
+        .new_table = new_table,
+    };
+}
+
+static uint64_t *top_table(void)
+{
+    return phys_to_virt(paging.tables.root);
 }
 
 void *memory_map_device(paddr_t base, uint64_t size, enum memory_cache cache)
@@ -74,10 +62,8 @@ void *memory_map_device(paddr_t base, uint64_t size, enum memory_cache cache)
     spin_lock(&paging.lock);
     vaddr_t start = paging.next_device;
     ASSERT(end - first <= STACK_BASE - start);
-    for (paddr_t page = first; page < end; page += PAGE_SIZE) {
-        if (!map(start + (page - first), page, bits))
-            panic("no memory for the page tables of device registers");
-    }
+    if (!map(start, first, end - first, bits))
+        panic("no memory for the page tables of device registers");
     paging.next_device = start + (end - first);
     spin_unlock(&paging.lock);
     return (void *)(start + (base - first));
@@ -92,9 +78,7 @@ vaddr_t paging_map_stack(uint64_t size)
 
     spin_lock(&paging.lock);
     vaddr_t bottom = paging.next_stack + PAGE_SIZE;
-    bool mapped = true;
-    for (uint64_t offset = 0; offset < size && mapped; offset += PAGE_SIZE)
-        mapped = map(bottom + offset, virt_to_phys(block + offset), 0);
+    bool mapped = map(bottom, virt_to_phys(block), size, 0);
     paging.next_stack = bottom + size;
     spin_unlock(&paging.lock);
     return mapped ? bottom + size : 0;

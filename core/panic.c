@@ -111,20 +111,20 @@ _Noreturn void machine_end(bool ok)
     halt();
 }
 
+static bool is_code(vaddr_t address)
+{
+    return address >= (vaddr_t)code_start && address < (vaddr_t)code_end;
+}
+
 /* `back` is 1 for a return address: the call may be the last instruction of its function. */
 static void print_address(vaddr_t address, uint64_t back)
 {
     uint64_t offset = 0;
-    const char *name = symbols_lookup(address - back, &offset);
+    const char *name = is_code(address - back) ? symbols_lookup(address - back, &offset) : NULL;
     if (name)
         print("  %016lx  %s+%#lx", address, name, offset + back);
     else
         print("  %016lx", address);
-}
-
-static bool is_code(vaddr_t address)
-{
-    return address >= (vaddr_t)code_start && address < (vaddr_t)code_end;
 }
 
 /* Follows the frame pointers: [rbp] is the caller's, [rbp + 8] the return address. */

@@ -72,10 +72,8 @@ static void set_parameters(const struct cpu *cpu, paddr_t trampoline)
 void smp_start_all(const struct handover *handover, void (*ap_main)(struct cpu *cpu))
 {
     main_of_aps = ap_main;
-    for (uint32_t i = 0; i < handover->n_cpus; i++) {
-        uint32_t apic_id = handover->cpus[i].apic_id;
-        if (handover->cpus[i].is_bsp)
-            continue;
+    for (uint32_t i = 1; i < handover->n_cpus; i++) {
+        uint32_t apic_id = handover->cpus[i];
         struct cpu *cpu = cpu_create(apic_id);
         if (!cpu) {
             log_error("smp: no memory for the CPU with APIC ID %u", apic_id);

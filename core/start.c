@@ -25,7 +25,7 @@ static void check_handover(const struct handover *handover)
     if (handover->magic != HANDOVER_MAGIC || handover->size != sizeof(struct handover))
         panic("the hand-over was made by another build");
     ASSERT(handover->n_ranges <= HANDOVER_MAX_RANGES);
-    ASSERT(handover->n_cpus <= HANDOVER_MAX_CPUS);
+    ASSERT(handover->n_cpus > 0 && handover->n_cpus <= HANDOVER_MAX_CPUS);
     ASSERT(handover->n_files <= HANDOVER_MAX_FILES);
 }
 
@@ -41,15 +41,10 @@ static void init_memory(const struct handover *handover)
 
 static struct cpu *make_boot_cpu(const struct handover *handover)
 {
-    for (uint32_t i = 0; i < handover->n_cpus; i++) {
-        if (handover->cpus[i].is_bsp) {
-            struct cpu *cpu = cpu_create(handover->cpus[i].apic_id);
-            if (!cpu)
-                panic("no memory for the boot processor's stacks");
-            return cpu;
-        }
-    }
-    panic("the hand-over names no boot processor");
+    struct cpu *cpu = cpu_create(handover->cpus[0]);
+    if (!cpu)
+        panic("no memory for the boot processor's stacks");
+    return cpu;
 }
 
 static void continue_on_own_stack(void *argument)
@@ -69,7 +64,7 @@ _Noreturn void start_bsp(paddr_t handover_address)
     check_handover(handover);
     log_set_level((enum log_level)handover->config.log);
     machine_set_exit((enum config_emulator_exit)handover->config.emulator_exit);
-    symbols_init(phys_to_virt(handover->elf_base), handover->elf_size);
+    symbols_init(phys_to_virt(handover->symbols_base), handover->symbols_size);
     init_memory(handover);
     struct cpu *cpu = make_boot_cpu(handover);
     exception_init();

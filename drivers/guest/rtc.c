@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CMOS clock. Register and bit names are those of the MC146818A data sheet. */
 #include "drivers/guest/rtc.h"
-#include "drivers/guest/calendar.h"
+#include "core/calendar.h"
 
 enum {
     INDEX_PORT = 0,

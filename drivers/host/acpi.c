@@ -2,6 +2,7 @@
 /* Reads RSDP, XSDT or RSDT, and MADT, as the ACPI specification lays them out. */
 #include "drivers/host/acpi.h"
 
+#include "core/bits.h"
 #include "core/string.h"
 
 /* ACPI specification, "Root System Description Pointer (RSDP)" and "System Description Table
@@ -19,8 +20,8 @@ enum {
 
 /* ACPI specification, "Multiple APIC Description Table (MADT)". */
 enum {
-    MADT_ENTRIES = 44,
-    MADT_ENTRY_HEADER = 2,
+    MADT_STRUCTURES = 44,      /* behind header, local APIC address and flags */
+    MADT_STRUCTURE_HEADER = 2, /* type, length */
     MADT_IO_APIC = 1,
     MADT_IO_APIC_SIZE = 12,
     MADT_IO_APIC_ADDRESS = 4,
@@ -37,27 +38,6 @@ enum {
 };
 
 #define DEFAULT_IO_APIC 0xfec00000ull
-
-static uint16_t load16(const uint8_t *p)
-{
-    uint16_t value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-    uint32_t value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
 
 static bool sums_to_zero(const uint8_t *bytes, uint32_t n)
 {
@@ -133,19 +113,24 @@ static void take_override(const uint8_t *entry, struct acpi_interrupts *interrup
     };
 }
 
+const uint8_t *acpi_next_madt_structure(const uint8_t *madt, uint32_t length,
+                                        const uint8_t *previous)
+{
+    uint32_t at = previous ? (uint32_t)(previous - madt) + previous[1] : MADT_STRUCTURES;
+    if (at > length || length - at < MADT_STRUCTURE_HEADER)
+        return NULL;
+    uint8_t size = madt[at + 1];
+    return size >= MADT_STRUCTURE_HEADER && size <= length - at ? madt + at : NULL;
+}
+
 static void read_madt(const uint8_t *madt, uint32_t length, struct acpi_interrupts *interrupts)
 {
-    uint32_t at = MADT_ENTRIES;
-    while (at + MADT_ENTRY_HEADER <= length) {
-        const uint8_t *entry = madt + at;
-        uint8_t size = entry[1];
-        if (size < MADT_ENTRY_HEADER || at + size > length)
-            return;
-        if (entry[0] == MADT_IO_APIC && size >= MADT_IO_APIC_SIZE)
+    const uint8_t *entry = NULL;
+    while ((entry = acpi_next_madt_structure(madt, length, entry))) {
+        if (entry[0] == MADT_IO_APIC && entry[1] >= MADT_IO_APIC_SIZE)
             take_io_apic(entry, interrupts);
-        else if (entry[0] == MADT_OVERRIDE && size >= MADT_OVERRIDE_SIZE)
+        else if (entry[0] == MADT_OVERRIDE && entry[1] >= MADT_OVERRIDE_SIZE)
             take_override(entry, interrupts);
-        at += size;
     }
 }
 

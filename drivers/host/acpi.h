@@ -30,6 +30,12 @@ typedef const void *(*acpi_map)(paddr_t address, uint64_t size);
 /* The first sound table of that name, and its length; NULL when there is none. rsdp is not 0. */
 const uint8_t *acpi_find_table(paddr_t rsdp, const char *signature, acpi_map map, uint32_t *length);
 
+/* The structure after `previous`, NULL being before the first, in a MADT of `length` bytes; NULL at
+ * the end, or at one that is not well-formed. Its type is in its first byte, its size in the next.
+ */
+const uint8_t *acpi_next_madt_structure(const uint8_t *madt, uint32_t length,
+                                        const uint8_t *previous);
+
 /*
  * Fills *interrupts from the MADT: tables are checked (signature, length, checksum), entries
  * beyond the arrays left out. False, with the wiring of a PC without ACPI (one I/O APIC at

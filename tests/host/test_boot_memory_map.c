@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: boot/memory_map.c boot/ranges.c */
+/* links: boot/memory_map.c */
 /* The firmware's memory map, converted for core. */
 #include "boot/memory_map.h"
 
@@ -188,11 +188,15 @@ static void test_direct_map(void **state)
     };
     struct firmware_map map = make_map(lines, ARRAY_SIZE(lines));
     struct range_list list = empty(LIST_MAX);
+    struct handover_range ram_ranges[4];
+    struct range_list ram = {.ranges = ram_ranges, .max = 4};
 
     (void)state;
     assert_true(memory_map_convert(&map, &image, 1, &list));
-    assert_true(memory_map_direct(&list, &image));
-    expect(&list, want, ARRAY_SIZE(want));
+    assert_true(memory_map_direct(&list, &image, &ram));
+    expect(&ram, want, ARRAY_SIZE(want));
+    ram.max = 3; /* the image splits a range in three before its own part goes */
+    assert_false(memory_map_direct(&list, &image, &ram));
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: drivers/guest/rtc.c drivers/guest/calendar.c drivers/guest/pio.c */
+/* links: drivers/guest/rtc.c core/calendar.c drivers/guest/pio.c */
 /* The CMOS clock, with the C library's calendar as judge. */
 #define _DEFAULT_SOURCE
-#include "drivers/guest/calendar.h"
+#include "core/calendar.h"
 #include "drivers/guest/rtc.h"
 
 #include <time.h>

@@ -4,7 +4,6 @@ it has no switch that makes it panic."""
 
 import os
 import re
-import struct
 import subprocess
 import sys
 import time
@@ -21,16 +20,13 @@ EMULATOR_ENDS = 5  # seconds after the serial line was closed
 TOOLS_RUN = paths.ROOT / "tools" / "run"
 HELLO = paths.BUILD / "guest" / "hello.elf"
 
-ELF = paths.BUILD / "efi" / "lapwing.elf"  # as it stands in the application
+IMAGE = paths.BUILD / "efi" / "lapwing.bin"  # as it stands in the application
+SYMBOLS = paths.BUILD / "efi" / "symbols"
+IMAGE_BASE = 0xffffffff80000000  # core/layout.h
 PATCHED = "vmx_run"
 CALLER = "vcpu_run"
 OUTER = "core_main"  # further out are the start-up's frames
 PROLOGUE = bytes.fromhex("554889e5")  # push rbp; mov rbp, rsp
-
-ELF_SECTIONS = struct.Struct("<40xQ10xHHH")  # from the file header: offset, size, count, names
-SECTION = struct.Struct("<IIQQQQIIQQ")
-SYMBOL = struct.Struct("<IBBHQQ")
-SYMBOL_TABLE = 2
 
 
 @dataclass(frozen=True)
@@ -56,26 +52,19 @@ def names():
     return [f"panic/{panic.name}" for panic in PANICS] + [STATUS]
 
 
-def _function_offset(elf, wanted):
-    """Where in the file a function's code is."""
-    offset, size, count, _ = ELF_SECTIONS.unpack_from(elf)
-    sections = [SECTION.unpack_from(elf, offset + i * size) for i in range(count)]
-    for section in sections:
-        if section[1] != SYMBOL_TABLE:
-            continue
-        strings = sections[section[6]][4]
-        for at in range(section[4], section[4] + section[5], SYMBOL.size):
-            name, _, _, home, value, _ = SYMBOL.unpack_from(elf, at)
-            if elf[strings + name:elf.index(b"\0", strings + name)] == wanted.encode():
-                return value - sections[home][3] + sections[home][4]
-    raise RuntimeError(f"{ELF}: no symbol {wanted}")
+def _function_offset(wanted):
+    """Where in the image a function's code is."""
+    for line in SYMBOLS.read_text(encoding="ascii").split("\0"):
+        address, _, name = line.partition(" ")
+        if name == wanted:
+            return int(address, 16) - IMAGE_BASE
+    raise RuntimeError(f"{SYMBOLS}: no symbol {wanted}")
 
 
 def _patched(code):
     """The application with code after the prologue of PATCHED."""
-    elf = ELF.read_bytes()
     application = bytearray(paths.EFI_APPLICATION.read_bytes())
-    start = application.index(elf) + _function_offset(elf, PATCHED)
+    start = application.index(IMAGE.read_bytes()) + _function_offset(PATCHED)
     at = start + len(PROLOGUE)
     if application[start:at] != PROLOGUE:
         raise RuntimeError(f"{PATCHED} does not begin with the prologue that is expected")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Gregorian calendar arithmetic. */
-#ifndef DRIVERS_GUEST_CALENDAR_H
-#define DRIVERS_GUEST_CALENDAR_H
+#ifndef LAPWING_CORE_CALENDAR_H
+#define LAPWING_CORE_CALENDAR_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Gregorian calendar arithmetic. Years are counted from March, so that the leap day comes last. */
-#include "drivers/guest/calendar.h"
+#include "core/calendar.h"
 
 enum {
     SECONDS_PER_DAY = 86400,
