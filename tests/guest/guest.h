@@ -271,7 +271,9 @@ enum {
     LVT_TSC_DEADLINE = 2 << 17,
     DIVIDE_BY_1 = 0xb,
 
+    ICR_MODE = 7 << 8,
     ICR_LOWEST = 1 << 8,
+    ICR_SMI = 2 << 8,
     ICR_NMI = 4 << 8,
     ICR_INIT = 5 << 8,
     ICR_STARTUP = 6 << 8,
@@ -341,6 +343,7 @@ struct cpu {
     bool x2apic;                  /* its APIC is in x2APIC mode */
     volatile unsigned count[256]; /* interrupts that count_ipi() and the NMI's handler took */
     volatile unsigned starts;     /* how often it came up */
+    volatile bool offline;        /* smp_sync() does without it */
     struct {
         uint32_t cs, cr0, signature;
     } at_start; /* what it came up with; signature is EDX */

@@ -14,29 +14,12 @@ enum {
     XAPIC_BROADCAST = 0xff,
 };
 
-static struct order {
-    uint32_t destination, low;
-} order;
-
 static bool all_right;
-
-static void send_order(uintptr_t argument)
-{
-    (void)argument;
-    ipi(order.destination, order.low);
-}
 
 /* `sender` sends; afterwards exactly the processors in the mask have taken it, once. */
 static void send(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask)
 {
-    unsigned vector = low & ICR_NMI ? NMI : VECTOR;
-    order = (struct order){destination, low & ICR_NMI ? low : low | VECTOR};
-    cpu_call(cpus[sender], send_order, 0);
-    smp_sync();
-    if (!taken_by(vector, mask, 1)) {
-        printf("# sent by CPU %u to 0x%x, ICR 0x%x\n", sender, destination, order.low);
-        all_right = false;
-    }
+    all_right &= sent_to(sender, destination, low & ICR_NMI ? low : low | VECTOR, mask);
 }
 
 static void done(const char *what)

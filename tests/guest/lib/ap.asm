@@ -2,13 +2,15 @@
 ; The start of an application processor: a real-mode page that smp.c copies to where the start-up IPI
 ; points, then the way to ap_main() in long mode on a stack of its own.
 
-global ap_page, ap_page_end, ap_next_area
-extern ap_main, enter_long_mode, gdt
+global ap_page, ap_page_end
+extern ap_main, enter_long_mode, gdt, ap_ids
 
 CR0_PE      equ 1
 SEL_CODE32  equ 0x18
 SEL_DATA    equ 0x10
 AREA_SIZE   equ 0x4000              ; CPU_AREA_SIZE of guest.h
+CPUS_MAX    equ 320
+AREAS       equ 0x1000000           ; CPU_AREAS
 
 section .text
 bits 16
@@ -29,22 +31,35 @@ ap_gdt:
     dd gdt
 ap_page_end:
 
-; Whoever comes takes the next area: IDs play no part.
+; Its stack is in the area of its number, which it finds by the ID that is unique in 32 bits.
 bits 32
 ap_protected:
     mov eax, SEL_DATA
     mov ds, eax
     mov es, eax
     mov ss, eax
-    mov esp, AREA_SIZE
-    lock xadd [ap_next_area], esp
-    add esp, AREA_SIZE
+    mov ebp, ebx
+    mov eax, 0xb
+    xor ecx, ecx
+    cpuid
+    mov ebx, ebp
+    xor ecx, ecx
+.find:
+    cmp ecx, CPUS_MAX
+    je .stranger
+    cmp [ap_ids + ecx * 4], edx
+    lea ecx, [ecx + 1]
+    jne .find
+    imul ecx, ecx, AREA_SIZE
+    lea esp, [ecx + AREAS]
     push 0
     push edi
     push esi
     push ebx
     mov ebp, ap_long
     jmp enter_long_mode
+.stranger:
+    ud2                             ; without an IDT: a triple fault
 
 bits 64
 ap_long:
@@ -54,7 +69,3 @@ ap_long:
     xor ebp, ebp
     call ap_main
     ud2
-
-section .bss
-ap_next_area:
-    resd 1

@@ -19,11 +19,12 @@ volatile bool idle_halts = true;
 void (*volatile smp_first)(void);
 
 extern const char ap_page[], ap_page_end[];
-extern volatile uint32_t ap_next_area;
+extern uint32_t ap_ids[CPUS_MAX];
 _Noreturn void ap_main(uint32_t cs, uint32_t cr0, uint32_t signature);
 
+uint32_t ap_ids[CPUS_MAX]; /* in the order of the MADT */
+
 static volatile unsigned came_up;
-static unsigned syncs;
 
 /* ---- Who there is ---- */
 
@@ -82,12 +83,15 @@ void count_ipi(struct trap_frame *frame)
 
 void smp_sync(void)
 {
-    syncs++;
+    static unsigned before[CPUS_MAX];
+    for (unsigned n = 0; n < cpu_count; n++)
+        before[n] = cpus[n]->count[VECTOR_SYNC];
     ipi(0, ICR_ALL | VECTOR_SYNC);
     for (unsigned n = 0; n < cpu_count; n++)
-        if (!WAIT_UNTIL(cpus[n]->count[VECTOR_SYNC] == syncs, LIMIT_MS))
-            bail_out("CPU %u took %u interrupts sent to all, expected %u", n,
-                     cpus[n]->count[VECTOR_SYNC], syncs);
+        if (!cpus[n]->offline &&
+            !WAIT_UNTIL(cpus[n]->count[VECTOR_SYNC] == before[n] + 1, LIMIT_MS))
+            bail_out("CPU %u took an interrupt sent to all %u times, expected once", n,
+                     cpus[n]->count[VECTOR_SYNC] - before[n]);
 }
 
 bool taken_by(unsigned vector, uint64_t mask, unsigned times)
@@ -101,6 +105,28 @@ bool taken_by(unsigned vector, uint64_t mask, unsigned times)
         cpus[n]->count[vector] = 0;
     }
     return right;
+}
+
+static struct order {
+    uint32_t destination, low;
+} order;
+
+static void send_order(uintptr_t argument)
+{
+    (void)argument;
+    ipi(order.destination, order.low);
+}
+
+bool sent_to(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask)
+{
+    unsigned vector = (low & ICR_MODE) == ICR_NMI ? NMI : low & 0xff;
+    order = (struct order){destination, low};
+    cpu_call(cpus[sender], send_order, 0);
+    smp_sync();
+    if (taken_by(vector, mask, 1))
+        return true;
+    printf("# sent by CPU %u to 0x%x, ICR 0x%x\n", sender, destination, low);
+    return false;
 }
 
 /* ---- Work ---- */
@@ -189,40 +215,36 @@ _Noreturn void ap_main(uint32_t cs, uint32_t cr0, uint32_t signature)
     wait_for_work(me);
 }
 
-static void copy_page(unsigned page)
+void smp_prepare(unsigned page)
 {
     memcpy((void *)(uintptr_t)(page * PAGE_SIZE), ap_page, (size_t)(ap_page_end - ap_page));
 }
 
-void smp_prepare(struct cpu *cpu, unsigned page)
+bool started(uint64_t mask, const unsigned before[])
 {
-    copy_page(page);
-    ap_next_area = (uint32_t)(uintptr_t)cpu;
+    bool right = true;
+    for (unsigned n = 0; n < cpu_count; n++) {
+        unsigned expected = before[n] + (mask >> n & 1);
+        if (expected != before[n])
+            WAIT_UNTIL(cpus[n]->starts >= expected, LIMIT_MS);
+        if (cpus[n]->starts != expected)
+            printf("# CPU %u started %u times, expected %u\n", n, cpus[n]->starts, expected);
+        right &= cpus[n]->starts == expected;
+    }
+    return right;
 }
 
-bool smp_restart(struct cpu *cpu, unsigned page)
+bool smp_restart(uint32_t destination, uint32_t mode, uint64_t mask, unsigned page)
 {
-    unsigned before = cpu->starts;
-    smp_prepare(cpu, page);
-    ipi(cpu->apic_id, ICR_INIT);
-    ipi(cpu->apic_id, ICR_STARTUP | page);
-    return WAIT_UNTIL(cpu->starts != before, LIMIT_MS) && cpu->starts == before + 1;
-}
-
-/* The areas were handed out in the order of arrival; find whose is whose. */
-static void put_in_order(const uint32_t *ids)
-{
-    for (unsigned n = 1; n < cpu_count; n++)
-        for (unsigned i = 0; i < cpu_count - 1; i++)
-            if (area(i)->apic_id == ids[n]) {
-                if (cpus[n])
-                    bail_out("two processors came up with ID 0x%x", ids[n]);
-                cpus[n] = area(i);
-                cpus[n]->number = n;
-            }
-    for (unsigned n = 1; n < cpu_count; n++)
-        if (!cpus[n])
-            bail_out("the processor with ID 0x%x did not come up", ids[n]);
+    unsigned before[CPUS_MAX];
+    for (unsigned n = 0; n < cpu_count; n++)
+        before[n] = cpus[n]->starts;
+    smp_prepare(page);
+    ipi(destination, mode | ICR_INIT);
+    ipi(destination, mode | ICR_STARTUP | page);
+    bool right = started(mask, before);
+    smp_sync();
+    return started(mask, before) && right;
 }
 
 static void boot_processor(void)
@@ -239,17 +261,21 @@ static void boot_processor(void)
 
 void smp_start(void)
 {
-    uint32_t ids[CPUS_MAX];
-    cpu_count = madt_apic_ids(ids);
+    cpu_count = madt_apic_ids(ap_ids);
     boot_processor();
-    if (ids[0] != boot_cpu.apic_id)
-        bail_out("the MADT begins with ID 0x%x, expected 0x%x", ids[0], boot_cpu.apic_id);
-    for (unsigned i = 0; i < cpu_count; i++)
-        memset(area(i), 0, sizeof(struct cpu));
-    smp_prepare(area(0), STARTUP_PAGE);
+    if (ap_ids[0] != boot_cpu.apic_id)
+        bail_out("the MADT begins with ID 0x%x, expected 0x%x", ap_ids[0], boot_cpu.apic_id);
+    for (unsigned n = 1; n < cpu_count; n++) {
+        cpus[n] = area(n);
+        memset(cpus[n], 0, sizeof(struct cpu));
+        cpus[n]->number = n;
+    }
+    smp_prepare(STARTUP_PAGE);
     ipi(0, ICR_OTHERS | ICR_INIT);
     ipi(0, ICR_OTHERS | ICR_STARTUP | STARTUP_PAGE);
-    if (!WAIT_UNTIL(came_up >= cpu_count - 1, LIMIT_MS))
-        bail_out("%u processors came up, expected %u", came_up, cpu_count - 1);
-    put_in_order(ids);
+    WAIT_UNTIL(came_up >= cpu_count - 1, LIMIT_MS);
+    for (unsigned n = 1; n < cpu_count; n++)
+        if (cpus[n]->starts != 1)
+            bail_out("the processor with ID 0x%x came up %u times, expected once", ap_ids[n],
+                     cpus[n]->starts);
 }

@@ -31,12 +31,18 @@ unsigned madt_apic_ids(uint32_t ids[CPUS_MAX]);
  */
 void smp_start(void);
 
-/* Copy the start page to physical page number @page, and give the next processor that comes up the
-   area of @cpu. */
-void smp_prepare(struct cpu *cpu, unsigned page);
+/* Copy the start page to physical page number @page. */
+void smp_prepare(unsigned page);
 
-/* INIT and SIPI to the ID of @cpu; true when it came up once more. */
-bool smp_restart(struct cpu *cpu, unsigned page);
+/*
+ * INIT and SIPI from here to this destination in this mode (ICR_LOGICAL, shorthands); true when
+ * exactly the processors in the mask came up, once each.
+ */
+bool smp_restart(uint32_t destination, uint32_t mode, uint64_t mask, unsigned page);
+
+/* Wait until the processors in the mask have come up once more than `before` says, by number; true
+   when they have, and nobody else. */
+bool started(uint64_t mask, const unsigned before[]);
 
 /* Send what `low` says, from this processor in its mode; destination is an ID, not shifted. */
 void ipi(uint32_t destination, uint32_t low);
@@ -54,9 +60,9 @@ void count_nmi(struct trap_frame *frame);
 void count_ipi(struct trap_frame *frame);
 
 /*
- * Wait until everybody in `members` (by number) has taken all interrupts above VECTOR_SYNC, and all
- * NMIs, that were sent to it before: a later interrupt of lower priority must have come through.
- * Bails out after 10 s.
+ * Wait until everybody who is not offline has taken all interrupts above VECTOR_SYNC, and all NMIs,
+ * that were sent to it before: a later interrupt of lower priority must have come through. Bails
+ * out after 10 s.
  */
 void smp_sync(void);
 
@@ -65,6 +71,9 @@ void smp_sync(void);
  * `times` times since the last call, and no other took it. Says what it saw instead.
  */
 bool taken_by(unsigned vector, uint64_t mask, unsigned times);
+
+/* Let a processor send this; true when exactly those in the mask have taken it, once. */
+bool sent_to(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask);
 
 /* Wait, with PAUSE and interrupts as they are, for a condition or the end of guest time. */
 #define WAIT_UNTIL(condition, timeout_ms)                                                          \
