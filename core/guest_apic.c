@@ -60,7 +60,7 @@ void guest_apic_init_domain(struct vm *vm)
 {
     const struct apic_config config = {
         .policy = (enum apic_policy)vm->config->id_match,
-        .groups = VM_VTLS,
+        .groups = (uint8_t)vm->vtls,
         .version = 0x14,
         .maxphyaddr = (uint8_t)guest_maxphyaddr(),
         .x2apic = vm->config->x2apic,
@@ -88,11 +88,24 @@ bool guest_apic_create(struct context *ctx, unsigned vtl)
             .post = ctx->post,
         };
 
-        if (lapic_init(&ctx->lapic, &ctx->vcpu->vm->apic, &params))
+        if (lapic_init(&ctx->lapic, &ctx->vcpu->vm->apic, &params)) {
+            if (vtl > 0)
+                guest_apic_set_present(ctx, false);
             return true;
+        }
     }
     guest_apic_destroy(ctx);
     return false;
+}
+
+void guest_apic_set_present(struct context *ctx, bool present)
+{
+    epoch_enter();
+    if (present)
+        lapic_reset(&ctx->lapic);
+    else
+        lapic_write_base(&ctx->lapic, ctx->lapic.base & ~(uint64_t)APIC_BASE_EN);
+    epoch_leave();
 }
 
 void guest_apic_destroy(struct context *ctx)

@@ -23,6 +23,10 @@ void guest_apic_init_domain(struct vm *vm);
 bool guest_apic_create(struct context *ctx, unsigned vtl);
 void guest_apic_destroy(struct context *ctx);
 
+/* Puts the APIC into reset state, or off so that no message finds it: that of a VTL that is not
+ * enabled. On the CPU that owns @ctx, outside the epoch. */
+void guest_apic_set_present(struct context *ctx, bool present);
+
 /* Whether @gpa lies in the register page of the active context's APIC. */
 bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa);
 

@@ -47,8 +47,11 @@ static void set_tsc_adjust(struct vcpu *vcpu, uint64_t adjust)
     uint64_t deadline = read_deadline(vcpu);
 
     vcpu->msrs.tsc_adjust = adjust;
-    for (unsigned vtl = 0; vtl < VM_VTLS; vtl++)
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++) {
+        vmx_load(this_cpu()->vmx, &vcpu->contexts[vtl].vmx);
         vmx_set_tsc_offset(&vcpu->contexts[vtl].vmx, adjust - vcpu->vm->tsc_start);
+    }
+    vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
     if (deadline != 0)
         write_deadline(vcpu, deadline);
 }

@@ -22,6 +22,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
     struct vmx_policy policy;
 
     ctx->vcpu = vcpu;
+    ctx->vtl = vtl;
     if (!guest_apic_create(ctx, vtl))
         return false;
     guest_policy(&policy);
@@ -35,10 +36,23 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
     return true;
 }
 
-static void destroy_context(struct context *ctx)
+static void destroy_contexts(struct vcpu *vcpu, unsigned count)
 {
-    vmx_context_destroy(&ctx->vmx);
-    guest_apic_destroy(ctx);
+    for (unsigned vtl = 0; vtl < count; vtl++) {
+        vmx_context_destroy(&vcpu->contexts[vtl].vmx);
+        guest_apic_destroy(&vcpu->contexts[vtl]);
+    }
+}
+
+static bool create_contexts(struct vcpu *vcpu)
+{
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++) {
+        if (!create_context(vcpu, vtl)) {
+            destroy_contexts(vcpu, vtl);
+            return false;
+        }
+    }
+    return true;
 }
 
 struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id)
@@ -51,14 +65,15 @@ struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id)
     vcpu->vm = vm;
     vcpu->index = index;
     vcpu->apic_id = apic_id;
-    vcpu->state = index == 0 ? VCPU_RUNNABLE : VCPU_WAITS_FOR_SIPI;
+    vcpu->enabled = 1;
     vcpu->active = &vcpu->contexts[0];
+    vcpu->active->state = index == 0 ? CONTEXT_RUNNABLE : CONTEXT_WAITS_FOR_SIPI;
     guest_msrs_reset(&vcpu->msrs);
     vcpu->fpu_size = vmx_fpu_size(xcr0);
     void *fpu = memory_alloc(vcpu->fpu_size, MEMORY_GRANULE);
     if (fpu != NULL) {
         vmx_regs_init(&vcpu->regs, xcr0, fpu);
-        if (create_context(vcpu, 0))
+        if (create_contexts(vcpu))
             return vcpu;
     }
     memory_free(fpu, vcpu->fpu_size);
@@ -68,7 +83,7 @@ struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id)
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
-    destroy_context(&vcpu->contexts[0]);
+    destroy_contexts(vcpu, vcpu->vm->vtls);
     memory_free(vcpu->regs.fpu, vcpu->fpu_size);
     memory_free(vcpu, sizeof(*vcpu));
 }
@@ -117,54 +132,65 @@ uint64_t vcpu_cr4(struct vcpu *vcpu)
 /* ---- The run loop ------------------------------------------------------------------------------
  */
 
-/* INIT as seen by the processor. SDM Vol 3A, "Processor State After Reset" and "...After INIT". */
-static void take_init(struct vcpu *vcpu)
-{
-    struct context *ctx = vcpu->active;
+/* Each context whose VTL is enabled on the processor. */
+#define FOR_ENABLED(vcpu, ctx)                                                                     \
+    for (struct context *ctx = (vcpu)->contexts; ctx < (vcpu)->contexts + (vcpu)->vm->vtls; ctx++) \
+        if (vcpu_has_vtl(vcpu, ctx->vtl))
 
+/* INIT as seen by the processor. SDM Vol 3A, "Processor State After Reset" and "...After INIT". */
+static void take_init(struct context *ctx)
+{
     lapic_init_signal(&ctx->lapic);
     vmx_regs_init_signal(&ctx->vmx);
     vmx_context_reset(&ctx->vmx, VMX_INIT);
     ctx->nmis = 0;
-    vcpu->state = ctx->lapic.base & APIC_BASE_BSP ? VCPU_RUNNABLE : VCPU_WAITS_FOR_SIPI;
+    ctx->state = ctx->lapic.base & APIC_BASE_BSP ? CONTEXT_RUNNABLE : CONTEXT_WAITS_FOR_SIPI;
 }
 
 /* The start-up vector is the page number of a real-mode address. */
-static void take_sipi(struct vcpu *vcpu, uint8_t vector)
+static void take_sipi(struct context *ctx, uint8_t vector)
 {
-    struct vmx_context *vmx = &vcpu->active->vmx;
+    struct vmx_context *vmx = &ctx->vmx;
     struct vmx_segment cs = vmx_get_segment(vmx, VMX_CS);
 
-    if (vcpu->state != VCPU_WAITS_FOR_SIPI)
+    if (ctx->state != CONTEXT_WAITS_FOR_SIPI)
         return;
     cs.selector = (uint16_t)(vector << 8);
     cs.base = (uint64_t)vector << PAGE_SHIFT;
     vmx_set_segment(vmx, VMX_CS, &cs);
     vmx_set(vmx, VMX_RIP, 0);
-    vcpu->state = VCPU_RUNNABLE;
+    ctx->state = CONTEXT_RUNNABLE;
 }
 
-static void take_events(struct vcpu *vcpu, const struct lapic_events *events)
+/*
+ * TLFS, "Virtual Secure Mode", "Virtual Processor Startup": a processor that has a higher VTL is
+ * not restarted by INIT and SIPI, and no VTL but the lowest has a real mode to start in.
+ */
+static void take_events(struct context *ctx, const struct lapic_events *events)
 {
-    struct context *ctx = vcpu->active;
+    bool alone = ctx->vcpu->enabled == 1;
 
-    if (events->init)
-        take_init(vcpu);
-    if (events->sipi)
-        take_sipi(vcpu, events->sipi_vector);
+    if (events->init && alone)
+        take_init(ctx);
+    if (events->sipi && alone)
+        take_sipi(ctx, events->sipi_vector);
     ctx->nmis = min(ctx->nmis + events->nmi, (unsigned)NMIS_MAX);
 }
 
-/* Brings the APIC up to date: its timer and what others posted. */
+/* Brings the APICs up to date: their timers and what others posted. */
 static void collect(struct vcpu *vcpu)
 {
-    struct context *ctx = vcpu->active;
-    struct lapic_events events = {0};
+    uint64_t now = vm_time_tsc(vcpu->vm);
 
     epoch_enter();
-    lapic_timer_expire(&ctx->lapic, vm_time_tsc(vcpu->vm));
-    if (apic_posted(ctx->post) && lapic_merge(&ctx->lapic, &events))
-        take_events(vcpu, &events);
+    FOR_ENABLED(vcpu, ctx)
+    {
+        struct lapic_events events = {0};
+
+        lapic_timer_expire(&ctx->lapic, now);
+        if (apic_posted(ctx->post) && lapic_merge(&ctx->lapic, &events))
+            take_events(ctx, &events);
+    }
     epoch_leave();
 }
 
@@ -177,11 +203,11 @@ static void deliver(struct vcpu *vcpu)
     if (ctx->nmis > 0 && vmx_can_take_nmi(&ctx->vmx)) {
         vmx_inject_nmi(&ctx->vmx);
         ctx->nmis--;
-        vcpu->state = VCPU_RUNNABLE;
+        ctx->state = CONTEXT_RUNNABLE;
     }
     if (interrupt && vmx_can_take_interrupt(&ctx->vmx)) {
         vmx_inject_interrupt(&ctx->vmx, lapic_acknowledge(&ctx->lapic));
-        vcpu->state = VCPU_RUNNABLE;
+        ctx->state = CONTEXT_RUNNABLE;
         interrupt = lapic_pending(&ctx->lapic) >= 0;
     }
     vmx_want_nmi_window(&ctx->vmx, ctx->nmis > 0);
@@ -192,9 +218,10 @@ static void deliver(struct vcpu *vcpu)
 static uint64_t next_deadline(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t due = min(lapic_timer_deadline(&vcpu->active->lapic), vm->tsc_limit);
+    uint64_t due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
 
-    due = min(due, machine_due_tsc(&vm->machine));
+    FOR_ENABLED(vcpu, ctx)
+    due = min(due, lapic_timer_deadline(&ctx->lapic));
     return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
 }
 
@@ -208,7 +235,7 @@ static void settle(struct vcpu *vcpu)
     if (now >= machine_due_tsc(&vm->machine) || machine_input_arrived(&vm->machine))
         machine_advance(vm);
     collect(vcpu);
-    if (vcpu->state != VCPU_WAITS_FOR_SIPI)
+    if (vcpu->active->state != CONTEXT_WAITS_FOR_SIPI)
         deliver(vcpu);
 }
 
@@ -230,7 +257,7 @@ static void enter(struct vcpu *vcpu, uint64_t slice_end)
     case VMX_STOPPED:
         return;
     case VMX_HALTED:
-        vcpu->state = VCPU_HALTED;
+        ctx->state = CONTEXT_HALTED;
         return;
     case VMX_TRIPLE_FAULT:
         vm_stop(vcpu->vm, VM_TRIPLE_FAULT, 0);
@@ -241,16 +268,22 @@ static void enter(struct vcpu *vcpu, uint64_t slice_end)
     }
 }
 
+static void unload(struct vcpu *vcpu)
+{
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
+        vmx_unload(&vcpu->contexts[vtl].vmx);
+}
+
 enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
 {
-    vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
     for (;;) {
+        vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
         settle(vcpu);
         if (vm_stopping(vcpu->vm)) {
-            vmx_unload(&vcpu->active->vmx);
+            unload(vcpu);
             return SCHED_FINISHED;
         }
-        if (vcpu->state != VCPU_RUNNABLE) {
+        if (vcpu->active->state != CONTEXT_RUNNABLE) {
             *deadline = next_deadline(vcpu);
             return SCHED_SLEEPS;
         }

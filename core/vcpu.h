@@ -13,6 +13,12 @@
 #include "core/vm.h"
 #include "vmx/vmx.h"
 
+enum context_state {
+    CONTEXT_RUNNABLE,
+    CONTEXT_HALTED, /* by HLT: an interrupt that it could take, or an NMI, wakes it */
+    CONTEXT_WAITS_FOR_SIPI,
+};
+
 /* One virtual processor in one VTL. */
 struct context {
     struct vmx_context vmx;
@@ -20,13 +26,9 @@ struct context {
     struct apic_post *post;
     void *apic_page;
     struct vcpu *vcpu;
+    unsigned vtl;
+    enum context_state state;
     unsigned nmis; /* owed to the guest, 0 to 2 */
-};
-
-enum vcpu_state {
-    VCPU_RUNNABLE,
-    VCPU_HALTED, /* by HLT: an interrupt that it could take, or an NMI, wakes it */
-    VCPU_WAITS_FOR_SIPI,
 };
 
 /* Belongs to the CPU that runs it. Others may post to the contexts' APICs and wake it. */
@@ -34,12 +36,12 @@ struct vcpu {
     struct vm *vm;
     uint32_t index;
     uint32_t apic_id; /* 32-bit ID, fixed */
-    enum vcpu_state state;
     struct guest_regs regs;
     size_t fpu_size;
     struct guest_msrs msrs;
-    struct context contexts[VM_VTLS];
-    struct context *active;
+    struct context contexts[VM_VTLS_MAX]; /* by VTL; vm->vtls of them exist */
+    uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
+    struct context *active;               /* which one runs when the processor does */
     struct sched_entity sched;
 };
 
@@ -58,6 +60,12 @@ enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
 
 /* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
 void vcpu_attend(struct vcpu *vcpu);
+
+/* Whether VTL @vtl is enabled on @vcpu. */
+static inline bool vcpu_has_vtl(const struct vcpu *vcpu, unsigned vtl)
+{
+    return vcpu->enabled >> vtl & 1;
+}
 
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);

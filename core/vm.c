@@ -64,7 +64,10 @@ static bool add_piece(struct vm *vm, gpa_t gpa, uint64_t size)
         memory_free(block, size);
         return false;
     }
-    return ept_map(&vm->ept[0], gpa, virt_to_phys(block), size, EPT_RWX, EPT_WRITE_BACK);
+    for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
+        if (!ept_map(&vm->ept[vtl], gpa, virt_to_phys(block), size, EPT_RWX, EPT_WRITE_BACK))
+            return false;
+    return true;
 }
 
 /* Guest RAM from @gpa on, in as few pieces as free memory allows. */
@@ -88,15 +91,17 @@ static bool add_memory(struct vm *vm)
     uint64_t low = guest_low_ram(vm->config->memory);
     uint64_t high = guest_high_ram(vm->config->memory);
 
-    if (!ept_init(&vm->ept[0], this_cpu()->vmx->caps, &table_memory))
-        return false;
+    for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
+        if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps, &table_memory))
+            return false;
     return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high);
 }
 
 static void free_memory(struct vm *vm)
 {
-    if (vm->ept[0].root != NULL)
-        ept_destroy(&vm->ept[0]);
+    for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
+        if (vm->ept[vtl].root != NULL)
+            ept_destroy(&vm->ept[vtl]);
     for (uint32_t i = 0; i < vm->memory.count; i++)
         memory_free(vm->memory.slots[i].hva, vm->memory.slots[i].size);
 }
@@ -200,6 +205,7 @@ struct vm *vm_create(const struct config_vm *config, const struct handover *hand
         return NULL;
     }
     vm->config = config;
+    vm->vtls = 1;
     if (make(vm, handover))
         return vm;
     vm_destroy(vm);

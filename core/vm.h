@@ -17,7 +17,7 @@
 
 struct vcpu;
 
-enum { VM_VTLS = 1 };
+enum { VM_VTLS_MAX = 3 };
 
 enum vm_stop {
     VM_RUNS,
@@ -32,7 +32,8 @@ enum vm_stop {
 struct vm {
     const struct config_vm *config;
     struct guest_memory memory;
-    struct ept ept[VM_VTLS];
+    unsigned vtls; /* how many Virtual Trust Levels its processors can have, 1 to VM_VTLS_MAX */
+    struct ept ept[VM_VTLS_MAX]; /* by VTL */
     struct apic_domain apic;
     struct machine machine;
 

@@ -45,7 +45,7 @@ static uint64_t count_exits(const struct vm *vm, unsigned reason)
     uint64_t count = 0;
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        for (unsigned vtl = 0; vtl < VM_VTLS; vtl++)
+        for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
             count += vm->vcpus[i]->contexts[vtl].vmx.exits[reason];
     return count;
 }
