@@ -12,6 +12,7 @@
 #include "core/machine.h"
 #include "core/memory.h"
 #include "core/panic.h"
+#include "core/remote.h"
 #include "core/sched.h"
 #include "core/smp.h"
 #include "core/start.h"
@@ -62,6 +63,7 @@ static void ap_main(struct cpu *cpu)
 
 static void start_scheduling(void)
 {
+    remote_init();
     sched_init();
     atomic_store(&scheduling, true);
     for (uint32_t i = 1; i < cpu_count(); i++)
