@@ -22,8 +22,12 @@
  *                                the VM's configuration as they stand
  *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
  *                                "time limit"
- *   // worlds: all               or a comma-separated list of "without:WORLD", then the reason in
- * ()
+ *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or
+ *                                another cmdline; repeatable
+ *   // long_variant: NAME K=V .. the same, only in "make test-long"
+ *   // apic: yes                 also with parts of the hardware's APIC virtualization off
+ *   // worlds: all               or a comma-separated list of "without:WORLD", then the reason
+ *                                in ()
  *
  * Without a declaration: 64M, an empty command line, no module, 10s, "debug-exit code 1", all.
  *
@@ -48,6 +52,10 @@ void test_main(void);
 /* The start-up's arguments: EAX and EBX as the loader left them. */
 extern uint32_t boot_magic;
 extern uint32_t boot_info;
+
+/* The last word of the command line, and as a decimal number (lib/arguments.c). */
+const char *argument(void);
+unsigned argument_number(void);
 
 /* ---- Console and TAP (lib/console.c) ---- */
 
@@ -308,6 +316,9 @@ void lapic_enable(void);
 
 /* Go from xAPIC to x2APIC mode. */
 void lapic_enter_x2apic(void);
+
+/* Come to xAPIC mode by way of the disabled state, as after reset. */
+void lapic_enter_xapic(void);
 
 void lapic_eoi(void);
 

@@ -100,7 +100,8 @@ $(O)/bench/exhaustive: $(EXHAUSTIVE_OBJ)
 	$(Q)$(CC) -o $@ $^ -lcmocka
 
 .PHONY: test-long
-test-long: $(O)/bench/exhaustive $(APIC_TESTS) $(HOST_PROGRAMS) ## the APIC tests that take long
+test-long: $(O)/bench/exhaustive $(APIC_TESTS) $(HOST_PROGRAMS) $(O)/BOOTX64.EFI guests ## what takes long
+	tests/run --long
 	$(O)/bench/exhaustive full
 	$(O)/host/test_apic_kvm full
 	$(O)/host/test_apic_property 20000

@@ -3,7 +3,7 @@
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lapwing import config, disk, paths
 from lapwing.emulators import Machine
@@ -14,6 +14,7 @@ from tests.runner.report import KEPT, Result
 
 SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads")
+APIC_KEYS = ()  # what of the hardware's APIC virtualization a VM can do without
 DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
 WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
@@ -33,10 +34,32 @@ class Guest:
     keys: dict = field(default_factory=lambda: {"memory": "64M", "time_limit": "10s"})
     expect: str = "debug-exit code 1"
     without: dict = field(default_factory=dict)  # world: reason
+    apic: bool = False  # also runs without the hardware's APIC virtualization
+    variants: dict = field(default_factory=dict)  # name: further keys
+    long_variants: dict = field(default_factory=dict)
+    program: str = ""
+    vm_name: str = ""
 
     def vm(self):
-        return config.Vm(self.name, paths.BUILD / "guest" / f"{self.name}.elf", None, self.cmdline,
-                         self.modules, self.keys)
+        return config.Vm(self.vm_name, paths.BUILD / "guest" / f"{self.program}.elf", None,
+                         self.cmdline, self.modules, self.keys)
+
+    def variant(self, number, name, keys):
+        """This guest with other keys. A VM's name may not be as long as a test's."""
+        keys = dict(keys)
+        return replace(self, name=f"{self.name}+{name}", vm_name=f"{self.program}.{number}",
+                       cmdline=keys.pop("cmdline", self.cmdline), keys=self.keys | keys)
+
+    def runs(self, world, long):
+        """This guest and its variants, or those that only run at length."""
+        variants = {}
+        if self.apic and world.apic_keys_in_turn:
+            variants = {f"{key}=off": {key: "off"} for key in APIC_KEYS}
+        if self.apic and APIC_KEYS:
+            variants["all=off"] = {key: "off" for key in APIC_KEYS}
+        variants = self.long_variants if long else self.variants | variants
+        guests = [self.variant(number, *variant) for number, variant in enumerate(variants.items())]
+        return guests if long else [self, *guests]
 
     def seconds(self):
         """Its time limit in seconds."""
@@ -46,7 +69,7 @@ class Guest:
 
 def read(source):
     """The guest of one source file."""
-    guest = Guest(source.stem)
+    guest = Guest(source.stem, program=source.stem, vm_name=source.stem)
     for line in source.read_text().splitlines()[:DECLARATION_LINES]:
         match = DECLARATION.match(line)
         if not match:
@@ -57,6 +80,11 @@ def read(source):
             guest.modules.append((paths.ROOT / path, text))
         elif key == "worlds":
             guest.without = dict(WITHOUT.findall(value))
+        elif key in ("variant", "long_variant"):
+            name, *words = value.split()
+            getattr(guest, key + "s")[name] = dict(word.split("=", 1) for word in words)
+        elif key == "apic":
+            guest.apic = value == "yes"
         elif key in VM_KEYS:
             guest.keys[key] = value
         elif key in ("cmdline", "expect"):
@@ -64,9 +92,11 @@ def read(source):
     return guest
 
 
-def all_guests():
+def all_guests(world, long=False):
+    """Every guest that is to run in this world; with long, those that are too long for always."""
     sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
-    guests = [read(source) for source in sorted(sources) if not source.stem.startswith("bench_")]
+    guests = [guest for source in sorted(sources) if not source.stem.startswith("bench_")
+              for guest in read(source).runs(world, long)]
     if not guests:
         raise RuntimeError(f"no guests in {SOURCES}")
     return guests
@@ -87,7 +117,7 @@ class Boot:
 
     def __init__(self, world, guests, report):
         self._world = world
-        self._left = {guest.name: guest for guest in guests}
+        self._left = {guest.vm_name: guest for guest in guests}
         self._report = report
         self._current = None
         self._began = False
@@ -126,7 +156,7 @@ class Boot:
         elif (match := VM_STOPPED.match(line)) and self._current:
             seconds = time.monotonic() - self._since
             self._report.add(judge(self._current, self._world, self._lines, match[2], seconds))
-            del self._left[self._current.name]
+            del self._left[self._current.vm_name]
             self._current = None
             self._since = time.monotonic()
         elif not LOG_LINE.match(line):
@@ -153,7 +183,7 @@ class Boot:
         for guest in guests:
             name = f"{self._world.name}/{guest.name}"
             self._report.add(Result(name, 0, [trouble], [], log, time.monotonic() - self._since))
-            del self._left[guest.name]
+            del self._left[guest.vm_name]
 
 
 def run(world, guests, report):

@@ -12,14 +12,15 @@ class World:
     emulator: object
     cpu_model: str
     slowness: int  # wall-clock limits are multiplied by this
+    apic_keys_in_turn: bool = False  # has all of the hardware's APIC virtualization
 
 
 BOCHS = (
-    World("skylake_x", emulators.BOCHS_3_0, "corei7_skylake_x", 1),
+    World("skylake_x", emulators.BOCHS_3_0, "corei7_skylake_x", 1, True),
     World("sandy_bridge", emulators.BOCHS_3_0, "corei7_sandy_bridge_2600k", 1),
     World("bochs_2.7", emulators.BOCHS_2_7, "corei7_skylake_x", 2),
 )
-KVM = (World("kvm", emulators.QEMU, "host", 1),)
+KVM = (World("kvm", emulators.QEMU, "host", 1, True),)
 
 
 def available(wanted):

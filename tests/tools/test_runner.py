@@ -79,6 +79,19 @@ class Guests(unittest.TestCase):
                          [])
 
 
+class Variants(unittest.TestCase):
+    def test_keys_and_command_line(self):
+        guest = guests.Guest("x", program="x", vm_name="x", cmdline="a",
+                             variants={"b": {"id_match": "knl", "cmdline": "c"}},
+                             long_variants={"d": {}})
+        alone, variant = guest.runs(WORLD, False)
+        self.assertEqual((alone.name, alone.cmdline, alone.keys), ("x", "a", guest.keys))
+        self.assertEqual((variant.name, variant.cmdline, variant.vm_name, variant.program),
+                         ("x+b", "c", "x.0", "x"))
+        self.assertEqual(variant.keys, guest.keys | {"id_match": "knl"})
+        self.assertEqual([guest.name for guest in guest.runs(WORLD, True)], ["x+d"])
+
+
 def log(text):
     return f"[    1.000000] info  {text}\r\n".encode()
 

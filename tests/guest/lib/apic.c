@@ -56,6 +56,14 @@ void lapic_enter_x2apic(void)
     this_cpu()->x2apic = true;
 }
 
+void lapic_enter_xapic(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(APIC_BASE_EN | APIC_BASE_EXTD);
+    wrmsr(MSR_APIC_BASE, base);
+    wrmsr(MSR_APIC_BASE, base | APIC_BASE_EN);
+    this_cpu()->x2apic = false;
+}
+
 void lapic_eoi(void)
 {
     lapic_write(LAPIC_EOI, 0);
