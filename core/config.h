@@ -21,6 +21,7 @@ enum {
     CONFIG_VCPUS_MAX = 4096,      /* per VM */
     CONFIG_VCPUS_ALL_MAX = 16384, /* of all VMs together */
     CONFIG_MODULES_MAX = 16,      /* per VM */
+    CONFIG_VTLS_MAX = 3,          /* per VM */
     CONFIG_NAME_MAX = 31,
     CONFIG_PATH_MAX = 256,           /* bytes with the final NUL */
     CONFIG_STRINGS_MAX = 128 * 1024, /* bytes of all strings together */
@@ -64,6 +65,8 @@ struct config_vm {
     uint32_t id_match;      /* enum config_id_match */
     uint32_t x2apic;        /* 1: offered */
     uint32_t on_exit;       /* enum config_on_exit */
+    uint32_t hyperv;        /* 1: offered */
+    uint32_t vtls;          /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns; /* of guest time; 0: none */
     config_string kernel;
     config_string initrd; /* empty: none */

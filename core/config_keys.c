@@ -118,6 +118,23 @@ const struct config_key config_keys[] = {
         .doc = "Which APICs take a message for an ID that is not simply theirs: docs/errata.md.",
     },
     {
+        VM(hyperv),
+        .name = "hyperv",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc = "Whether the guest is offered Hyper-V's interface: docs/hyperv.md.",
+    },
+    {
+        VM(vtls),
+        .name = "vtls",
+        .kind = CONFIG_KIND_COUNT,
+        .min = 1,
+        .max = CONFIG_VTLS_MAX,
+        .fallback = "1",
+        .doc = "The number of virtual trust levels that the guest may use, with 'hyperv = on'.",
+    },
+    {
         VM(kernel),
         .name = "kernel",
         .kind = CONFIG_KIND_PATH,

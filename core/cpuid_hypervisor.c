@@ -4,10 +4,14 @@
  * remapping only under a hypervisor it knows, and starts processors with IDs above 255 only when
  * told that device interrupts reach them. Nothing else of KVM's interface is there, and no feature
  * bit says so (Linux, Documentation/virt/kvm/x86/cpuid.rst).
+ *
+ * With "hyperv = on" Hyper-V's leaves come first, where its guests look for them, and Lapwing's
+ * 100H behind them. KVM's are left out: Linux takes the last of the hypervisors that it finds.
  */
 #include "core/cpuid_hypervisor.h"
 
 #include "core/bits.h"
+#include "core/hyperv/hyperv.h"
 #include "core/string.h"
 #include "core/vm.h"
 
@@ -24,17 +28,33 @@ static void signature(uint32_t highest, const char *text, uint32_t out[CPUID_REG
     memcpy(&out[CPUID_EBX], text, 12);
 }
 
-void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
+/* Lapwing's leaves with their first at @base. */
+static void own(const struct vm *vm, uint32_t base, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
 {
-    memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
-    switch (leaf) {
-    case CPUID_HYPERVISOR:
-        signature(CPUID_HYPERVISOR_TIMING, CPUID_SIGNATURE, out);
+    switch (leaf - base) {
+    case 0:
+        signature(base + CPUID_TIMING, CPUID_SIGNATURE, out);
         break;
-    case CPUID_HYPERVISOR_TIMING:
+    case CPUID_TIMING:
         out[CPUID_EAX] = (uint32_t)(vm->tsc_hz / 1000);
         out[CPUID_EBX] = out[CPUID_EAX];
         break;
+    default:
+        break;
+    }
+}
+
+void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
+{
+    memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
+    if (vm->hv != NULL) {
+        if (leaf < CPUID_BEHIND_HYPERV)
+            hv_cpuid(vm, leaf, out);
+        else
+            own(vm, CPUID_BEHIND_HYPERV, leaf, out);
+        return;
+    }
+    switch (leaf) {
     case CPUID_KVM:
         signature(CPUID_KVM_FEATURES, KVM_SIGNATURE, out);
         break;
@@ -42,6 +62,7 @@ void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPU
         out[CPUID_EAX] = (uint32_t)KVM_FEATURE_MSI_EXT_DEST_ID;
         break;
     default:
+        own(vm, CPUID_HYPERVISOR, leaf, out);
         break;
     }
 }

@@ -13,9 +13,10 @@ struct vm;
 /* The signature is in EBX, ECX and EDX of the first leaf. */
 enum {
     CPUID_HYPERVISOR = 0x40000000u,
-    CPUID_HYPERVISOR_TIMING = 0x40000010u, /* EAX: TSC kHz, EBX: APIC timer kHz */
+    CPUID_TIMING = 0x10u, /* behind the first: EAX: TSC kHz, EBX: APIC timer kHz */
     CPUID_KVM = 0x40000100u,
     CPUID_KVM_FEATURES = 0x40000101u,
+    CPUID_BEHIND_HYPERV = 0x40000100u,
 };
 
 #define CPUID_SIGNATURE "LapwingVisor"

@@ -5,6 +5,7 @@
 #include "core/cpuid.h"
 #include "core/guest_apic.h"
 #include "core/guest_memory.h"
+#include "core/hyperv/hyperv.h"
 #include "core/interrupt.h"
 #include "core/linear.h"
 #include "core/machine.h"
@@ -77,7 +78,11 @@ static void on_write_cr8(void *owner, uint64_t value)
 
 static enum vmx_action on_ept_violation(void *owner, const struct vmx_ept_violation *violation)
 {
-    return mmio_emulate(vcpu_of(owner), violation);
+    struct vcpu *vcpu = vcpu_of(owner);
+
+    if (vcpu->hv != NULL && violation->rights != 0)
+        return hv_forbidden(vcpu, violation);
+    return mmio_emulate(vcpu, violation);
 }
 
 static void on_attend(void *owner)
@@ -87,8 +92,9 @@ static void on_attend(void *owner)
 
 static enum vmx_action on_vmcall(void *owner)
 {
-    (void)owner;
-    return VMX_RAISE_UD; /* no hypercall interface is offered */
+    struct vcpu *vcpu = vcpu_of(owner);
+
+    return vcpu->hv != NULL ? hv_vmcall(vcpu) : VMX_RAISE_UD;
 }
 
 const struct vmx_client exit_client = {

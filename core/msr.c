@@ -5,6 +5,8 @@
 #include "core/bits.h"
 #include "core/cpuid.h"
 #include "core/guest_apic.h"
+#include "core/hyperv/hyperv.h"
+#include "core/hyperv/tlfs.h"
 #include "core/string.h"
 #include "core/vcpu.h"
 #include "core/x86.h"
@@ -61,6 +63,11 @@ static bool is_apic(uint32_t msr)
     return msr >= APIC_MSR_FIRST && msr <= APIC_MSR_LAST;
 }
 
+static bool is_hyperv(const struct vcpu *vcpu, uint32_t msr)
+{
+    return vcpu->hv != NULL && msr >= HV_MSR_FIRST && msr <= HV_MSR_LAST;
+}
+
 static enum vmx_action ok_or_gp(bool ok)
 {
     return ok ? VMX_NEXT : VMX_RAISE_GP;
@@ -72,6 +79,8 @@ enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
     if (is_apic(msr))
         return ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
+    if (is_hyperv(vcpu, msr))
+        return hv_rdmsr(vcpu, msr, value);
     switch (msr) {
     case MSR_IA32_TSC:
         *value = vm_time_tsc(vcpu->vm) + vcpu->msrs.tsc_adjust;
@@ -115,6 +124,8 @@ enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 
     if (is_apic(msr))
         return ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
+    if (is_hyperv(vcpu, msr))
+        return hv_wrmsr(vcpu, msr, value);
     switch (msr) {
     case MSR_IA32_TSC:
         set_tsc_adjust(vcpu, value - vm_time_tsc(vcpu->vm));

@@ -7,6 +7,7 @@
 #include "core/epoch.h"
 #include "core/exits.h"
 #include "core/guest_apic.h"
+#include "core/hyperv/hyperv.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -23,12 +24,15 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
 
     ctx->vcpu = vcpu;
     ctx->vtl = vtl;
-    if (!guest_apic_create(ctx, vtl))
+    if (!hv_context_create(ctx) || !guest_apic_create(ctx, vtl)) {
+        hv_context_destroy(ctx);
         return false;
+    }
     guest_policy(&policy);
     if (!vmx_context_init(&ctx->vmx, this_cpu()->vmx, &policy, &exit_client, ctx, &vcpu->regs,
                           &vcpu->vm->ept[vtl])) {
         guest_apic_destroy(ctx);
+        hv_context_destroy(ctx);
         return false;
     }
     vmx_set_tsc_offset(&ctx->vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
@@ -41,6 +45,7 @@ static void destroy_contexts(struct vcpu *vcpu, unsigned count)
     for (unsigned vtl = 0; vtl < count; vtl++) {
         vmx_context_destroy(&vcpu->contexts[vtl].vmx);
         guest_apic_destroy(&vcpu->contexts[vtl]);
+        hv_context_destroy(&vcpu->contexts[vtl]);
     }
 }
 
@@ -73,9 +78,10 @@ struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id)
     void *fpu = memory_alloc(vcpu->fpu_size, MEMORY_GRANULE);
     if (fpu != NULL) {
         vmx_regs_init(&vcpu->regs, xcr0, fpu);
-        if (create_contexts(vcpu))
+        if (hv_vp_create(vcpu) && create_contexts(vcpu))
             return vcpu;
     }
+    hv_vp_destroy(vcpu);
     memory_free(fpu, vcpu->fpu_size);
     memory_free(vcpu, sizeof(*vcpu));
     return NULL;
@@ -84,6 +90,7 @@ struct vcpu *vcpu_create(struct vm *vm, uint32_t index, uint32_t apic_id)
 void vcpu_destroy(struct vcpu *vcpu)
 {
     destroy_contexts(vcpu, vcpu->vm->vtls);
+    hv_vp_destroy(vcpu);
     memory_free(vcpu->regs.fpu, vcpu->fpu_size);
     memory_free(vcpu, sizeof(*vcpu));
 }

@@ -13,6 +13,9 @@
 #include "core/vm.h"
 #include "vmx/vmx.h"
 
+struct hv_context;
+struct hv_vp;
+
 enum context_state {
     CONTEXT_RUNNABLE,
     CONTEXT_HALTED, /* by HLT: an interrupt that it could take, or an NMI, wakes it */
@@ -26,6 +29,7 @@ struct context {
     struct apic_post *post;
     void *apic_page;
     struct vcpu *vcpu;
+    struct hv_context *hv; /* NULL: without Hyper-V's interface */
     unsigned vtl;
     enum context_state state;
     unsigned nmis; /* owed to the guest, 0 to 2 */
@@ -42,6 +46,7 @@ struct vcpu {
     struct context contexts[VM_VTLS_MAX]; /* by VTL; vm->vtls of them exist */
     uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
     struct context *active;               /* which one runs when the processor does */
+    struct hv_vp *hv;                     /* NULL: without Hyper-V's interface */
     struct sched_entity sched;
 };
 

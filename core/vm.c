@@ -8,6 +8,7 @@
 #include "core/guest_files.h"
 #include "core/guest_layout.h"
 #include "core/guest_smbios.h"
+#include "core/hyperv/hyperv.h"
 #include "core/image.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -189,7 +190,7 @@ static bool make(struct vm *vm, const struct handover *handover)
     guest_apic_init_domain(vm);
     set_clock(vm);
     machine_init(vm, (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND);
-    if (!add_vcpus(vm, apic_ids(vm, handover))) {
+    if (!hv_partition_create(vm) || !add_vcpus(vm, apic_ids(vm, handover))) {
         log_error("vm %s: no memory for its virtual processors", vm->config->name);
         return false;
     }
@@ -205,7 +206,7 @@ struct vm *vm_create(const struct config_vm *config, const struct handover *hand
         return NULL;
     }
     vm->config = config;
-    vm->vtls = 1;
+    vm->vtls = config->hyperv ? config->vtls : 1;
     if (make(vm, handover))
         return vm;
     vm_destroy(vm);
@@ -215,6 +216,7 @@ struct vm *vm_create(const struct config_vm *config, const struct handover *hand
 void vm_destroy(struct vm *vm)
 {
     free_vcpus(vm);
+    hv_partition_destroy(vm);
     apic_domain_destroy(&vm->apic);
     free_memory(vm);
     memory_free(vm, sizeof(*vm));

@@ -15,9 +15,10 @@
 #include "core/types.h"
 #include "vmx/ept.h"
 
+struct hv_partition;
 struct vcpu;
 
-enum { VM_VTLS_MAX = 3 };
+enum { VM_VTLS_MAX = CONFIG_VTLS_MAX };
 
 enum vm_stop {
     VM_RUNS,
@@ -36,6 +37,7 @@ struct vm {
     struct ept ept[VM_VTLS_MAX]; /* by VTL */
     struct apic_domain apic;
     struct machine machine;
+    struct hv_partition *hv; /* NULL: without Hyper-V's interface */
 
     struct vcpu **vcpus;
     uint32_t vcpu_count;

@@ -82,6 +82,35 @@ void fpu_load(struct guest_regs *regs)
         xsetbv(0, regs->xcr0);
 }
 
+/* Legacy instructions: they leave the upper parts of vector registers alone. */
+void vmx_get_xmm(struct vmx_context *ctx, uint8_t to[VMX_XMM_BYTES])
+{
+    ASSERT(ctx->cpu && ctx->cpu->live_regs == ctx->regs);
+    __asm__ volatile("movups %%xmm0, (%0)\n\t"
+                     "movups %%xmm1, 16(%0)\n\t"
+                     "movups %%xmm2, 32(%0)\n\t"
+                     "movups %%xmm3, 48(%0)\n\t"
+                     "movups %%xmm4, 64(%0)\n\t"
+                     "movups %%xmm5, 80(%0)"
+                     :
+                     : "r"(to)
+                     : "memory");
+}
+
+void vmx_set_xmm(struct vmx_context *ctx, const uint8_t from[VMX_XMM_BYTES])
+{
+    ASSERT(ctx->cpu && ctx->cpu->live_regs == ctx->regs);
+    __asm__ volatile("movups (%0), %%xmm0\n\t"
+                     "movups 16(%0), %%xmm1\n\t"
+                     "movups 32(%0), %%xmm2\n\t"
+                     "movups 48(%0), %%xmm3\n\t"
+                     "movups 64(%0), %%xmm4\n\t"
+                     "movups 80(%0), %%xmm5"
+                     :
+                     : "r"(from)
+                     : "memory");
+}
+
 bool vmx_write_xcr0(struct vmx_context *ctx, uint64_t value)
 {
     struct guest_regs *regs = ctx->regs;

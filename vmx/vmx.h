@@ -196,6 +196,11 @@ bool vmx_write_cr0(struct vmx_context *ctx, uint64_t value);
 bool vmx_write_cr4(struct vmx_context *ctx, uint64_t value);
 bool vmx_write_xcr0(struct vmx_context *ctx, uint64_t value);
 
+/* XMM0 to XMM5, 16 bytes each. From within a call of the client only. */
+enum { VMX_XMM_BYTES = 6 * 16 };
+void vmx_get_xmm(struct vmx_context *ctx, uint8_t to[VMX_XMM_BYTES]);
+void vmx_set_xmm(struct vmx_context *ctx, const uint8_t from[VMX_XMM_BYTES]);
+
 /*
  * RDMSR and WRMSR, with WRMSR's checks, of the MSRs that belong to the context: EFER, PAT,
  * SYSENTER_*, STAR, LSTAR, CSTAR, SFMASK, FS, GS and KERNEL_GS base, TSC_AUX.

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interface of Microsoft's TLFS that a VM with "hyperv = on" offers its guest: docs/hyperv.md.
+ * What the rest of core/ calls. vm->hv, vcpu->hv and context->hv are NULL in other VMs, and only
+ * the functions that make and destroy them may be called then.
+ */
+#ifndef LAPWING_CORE_HYPERV_HYPERV_H
+#define LAPWING_CORE_HYPERV_HYPERV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/cpuid.h"
+#include "vmx/vmx.h"
+
+struct context;
+struct vcpu;
+struct vm;
+
+/* Make the interface's state where the configuration asks for it. False when memory is short; the
+ * matching destroy, which may always be called, then frees what there is. Before the VM runs. */
+bool hv_partition_create(struct vm *vm);
+bool hv_vp_create(struct vcpu *vcpu);
+bool hv_context_create(struct context *ctx);
+void hv_partition_destroy(struct vm *vm);
+void hv_vp_destroy(struct vcpu *vcpu);
+void hv_context_destroy(struct context *ctx);
+
+/* A CPUID leaf from 40000000H on; zeros where there is none. Any CPU. */
+void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS]);
+
+/* The rest: on the CPU that runs @vcpu, outside the epoch. */
+
+/* RDMSR and WRMSR of HV_MSR_FIRST to HV_MSR_LAST. */
+enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum vmx_action hv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* VMCALL. */
+enum vmx_action hv_vmcall(struct vcpu *vcpu);
+
+/* An access that the EPT has RAM or a page for, but not the right. */
+enum vmx_action hv_forbidden(struct vcpu *vcpu, const struct vmx_ept_violation *violation);
+
+#endif
