@@ -104,9 +104,9 @@ static void flat(uintptr_t argument)
 
 static void both_states(void (*test)(void))
 {
-    idle_halts = true;
+    smp_idle(true);
     test();
-    idle_halts = false;
+    smp_idle(false);
     test();
 }
 

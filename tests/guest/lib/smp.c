@@ -160,6 +160,13 @@ static void wake(const struct cpu *cpu)
         ipi(cpu->apic_id, VECTOR_WAKE);
 }
 
+void smp_idle(bool halt)
+{
+    idle_halts = halt;
+    if (!halt)
+        ipi(0, ICR_OTHERS | VECTOR_WAKE);
+}
+
 void cpu_begin(struct cpu *cpu, cpu_function *function, uintptr_t argument)
 {
     cpu->argument = argument;

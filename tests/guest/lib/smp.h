@@ -16,8 +16,10 @@ enum {
 extern struct cpu *cpus[CPUS_MAX];
 extern unsigned cpu_count;
 
-/* How processors without work wait: halted, or in a loop with PAUSE. Interrupts are let in. */
+/* How processors without work wait: halted (at first), or in a loop with PAUSE. Interrupts are let
+   in. */
 extern volatile bool idle_halts;
+void smp_idle(bool halt);
 
 /* The first thing a processor does when it comes up, before it touches its APIC; or NULL. */
 extern void (*volatile smp_first)(void);
