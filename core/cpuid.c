@@ -141,11 +141,7 @@ static void leaf_features(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
         out[CPUID_ECX] |= (uint32_t)L1C_X2APIC;
     if (!here_has(VMX_INVPCID))
         out[CPUID_ECX] &= (uint32_t)~L1C_PCID;
-    if (vcpu_cr4(vcpu) & CR4_OSXSAVE)
-        out[CPUID_ECX] |= (uint32_t)L1C_OSXSAVE;
     out[CPUID_EDX] &= (uint32_t)L1D_SHOWN;
-    if (vcpu->active->lapic.base & APIC_BASE_EN)
-        out[CPUID_EDX] |= (uint32_t)L1D_APIC;
     if (logical > 1)
         out[CPUID_EDX] |= (uint32_t)L1D_HTT;
 }
@@ -350,10 +346,11 @@ static uint32_t effective_leaf(uint32_t leaf)
     return leaf <= highest ? leaf : MAX_BASIC_LEAF;
 }
 
-void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+static void make_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
+                        uint32_t out[CPUID_REGISTERS])
 {
     if (cpuid_is_hypervisor(leaf)) {
-        guest_cpuid_hypervisor(vcpu->vm, leaf, out);
+        guest_cpuid_hypervisor(vcpu, leaf, out);
         return;
     }
     leaf = effective_leaf(leaf);
@@ -411,6 +408,71 @@ void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         clear(out);
         break;
     }
+}
+
+/* Tells answers in one place apart, which also says what the leaf's bit 0 is. Never 0. */
+static uint64_t answer_key(uint32_t leaf, uint32_t subleaf)
+{
+    return (uint64_t)subleaf << 32 | leaf | 1;
+}
+
+static struct cpuid_answer *answer_place(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf)
+{
+    /* The basic, hypervisor and extended leaves lie apart; subleaves 0 to 3 do, too. */
+    return &vcpu->cpuid[(leaf ^ leaf >> 26 ^ subleaf << 3) % ARRAY_SIZE(vcpu->cpuid)];
+}
+
+/* XCR0 shows through in the one, the other counts exits. */
+static bool holds_still(uint32_t leaf)
+{
+    return leaf != CPUID_LEAF_XSAVE &&
+           !(cpuid_is_hypervisor(leaf) && (leaf & MASK(7, 0)) == CPUID_EXITS);
+}
+
+static void give(struct vcpu *vcpu, const struct cpuid_answer *answer)
+{
+    uint64_t *gpr = vcpu->regs.gpr;
+
+    gpr[VMX_RAX] = answer->out[CPUID_EAX];
+    gpr[VMX_RBX] = answer->out[CPUID_EBX];
+    gpr[VMX_RCX] = answer->out[CPUID_ECX];
+    gpr[VMX_RDX] = answer->out[CPUID_EDX];
+}
+
+/* What of leaf 1 follows the guest's state. */
+static __attribute__((noinline)) void patch_features(struct vcpu *vcpu)
+{
+    uint64_t *gpr = vcpu->regs.gpr;
+
+    if (vcpu_cr4(vcpu) & CR4_OSXSAVE)
+        gpr[VMX_RCX] |= L1C_OSXSAVE;
+    if (vcpu->active->lapic.base & APIC_BASE_EN)
+        gpr[VMX_RDX] |= L1D_APIC;
+}
+
+static __attribute__((noinline)) void answer_afresh(struct vcpu *vcpu, struct cpuid_answer *answer,
+                                                    uint32_t leaf, uint32_t subleaf)
+{
+    make_answer(vcpu, leaf, subleaf, answer->out);
+    answer->key = holds_still(leaf) ? answer_key(leaf, subleaf) : 0;
+    give(vcpu, answer);
+    if (leaf == CPUID_LEAF_FEATURES)
+        patch_features(vcpu);
+}
+
+void guest_cpuid(struct vcpu *vcpu)
+{
+    uint32_t leaf = (uint32_t)vcpu->regs.gpr[VMX_RAX];
+    uint32_t subleaf = (uint32_t)vcpu->regs.gpr[VMX_RCX];
+    struct cpuid_answer *answer = answer_place(vcpu, leaf, subleaf);
+
+    if (answer->key != answer_key(leaf, subleaf)) {
+        answer_afresh(vcpu, answer, leaf, subleaf);
+        return;
+    }
+    give(vcpu, answer);
+    if (leaf == CPUID_LEAF_FEATURES)
+        patch_features(vcpu);
 }
 
 void guest_policy(struct vmx_policy *policy)

@@ -10,12 +10,19 @@ struct vmx_policy;
 
 enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGISTERS };
 
+/* An answer that was given before. All of it belongs to core/cpuid.c; zeros: none yet. */
+struct cpuid_answer {
+    uint64_t key;
+    uint32_t out[CPUID_REGISTERS];
+};
+
 /*
- * Answers CPUID for @vcpu as the guest sees it now (CR4 and XCR0 show through in leaves 1, 7 and
- * 0DH). Call on the CPU that runs @vcpu, while the guest's XCR0 is loaded: leaf 0DH sizes depend
- * on it. SDM Vol 2A, "CPUID".
+ * Executes CPUID for @vcpu, in its general registers, as the guest sees it now (CR4, the APIC base
+ * and XCR0 show through in leaves 1 and 0DH). Call on the CPU that runs @vcpu, while the guest's
+ * XCR0 is loaded. What does not follow the guest's state is made once and then remembered: under
+ * another hypervisor our own CPUID is an exit. SDM Vol 2A, "CPUID".
  */
-void guest_cpuid(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[CPUID_REGISTERS]);
+void guest_cpuid(struct vcpu *vcpu);
 
 /* What a guest's processor may be set to, as guest_cpuid() shows it. Any CPU in VMX operation. */
 void guest_policy(struct vmx_policy *policy);

@@ -13,7 +13,7 @@
 #include "core/bits.h"
 #include "core/hyperv/hyperv.h"
 #include "core/string.h"
-#include "core/vm.h"
+#include "core/vcpu.h"
 
 #define KVM_SIGNATURE "KVMKVMKVM\0\0"
 
@@ -28,30 +28,48 @@ static void signature(uint32_t highest, const char *text, uint32_t out[CPUID_REG
     memcpy(&out[CPUID_EBX], text, 12);
 }
 
+/* This exit counts, too. */
+static uint64_t exits_of(const struct vcpu *vcpu)
+{
+    uint64_t sum = 0;
+
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
+        for (unsigned i = 0; i < VMX_EXIT_REASONS; i++)
+            sum += vcpu->contexts[vtl].vmx.exits[i];
+    return sum;
+}
+
 /* Lapwing's leaves with their first at @base. */
-static void own(const struct vm *vm, uint32_t base, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
+static void own(const struct vcpu *vcpu, uint32_t base, uint32_t leaf,
+                uint32_t out[CPUID_REGISTERS])
 {
     switch (leaf - base) {
     case 0:
-        signature(base + CPUID_TIMING, CPUID_SIGNATURE, out);
+        signature(base + CPUID_EXITS, CPUID_SIGNATURE, out);
         break;
     case CPUID_TIMING:
-        out[CPUID_EAX] = (uint32_t)(vm->tsc_hz / 1000);
+        out[CPUID_EAX] = (uint32_t)(vcpu->vm->tsc_hz / 1000);
         out[CPUID_EBX] = out[CPUID_EAX];
+        break;
+    case CPUID_EXITS:
+        out[CPUID_EAX] = (uint32_t)exits_of(vcpu);
+        out[CPUID_EBX] = (uint32_t)(exits_of(vcpu) >> 32);
         break;
     default:
         break;
     }
 }
 
-void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
+void guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
 {
+    const struct vm *vm = vcpu->vm;
+
     memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
     if (vm->hv != NULL) {
         if (leaf < CPUID_BEHIND_HYPERV)
             hv_cpuid(vm, leaf, out);
         else
-            own(vm, CPUID_BEHIND_HYPERV, leaf, out);
+            own(vcpu, CPUID_BEHIND_HYPERV, leaf, out);
         return;
     }
     switch (leaf) {
@@ -62,7 +80,7 @@ void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPU
         out[CPUID_EAX] = (uint32_t)KVM_FEATURE_MSI_EXT_DEST_ID;
         break;
     default:
-        own(vm, CPUID_HYPERVISOR, leaf, out);
+        own(vcpu, CPUID_HYPERVISOR, leaf, out);
         break;
     }
 }

@@ -8,12 +8,13 @@
 
 #include "core/cpuid.h"
 
-struct vm;
+struct vcpu;
 
 /* The signature is in EBX, ECX and EDX of the first leaf. */
 enum {
     CPUID_HYPERVISOR = 0x40000000u,
     CPUID_TIMING = 0x10u, /* behind the first: EAX: TSC kHz, EBX: APIC timer kHz */
+    CPUID_EXITS = 0x11u,  /* EAX, EBX: VM exits of this virtual processor, low and high half */
     CPUID_KVM = 0x40000100u,
     CPUID_KVM_FEATURES = 0x40000101u,
     CPUID_BEHIND_HYPERV = 0x40000100u,
@@ -28,6 +29,6 @@ static inline bool cpuid_is_hypervisor(uint32_t leaf)
 }
 
 /* Answers such a leaf; one that does not exist reads zero. */
-void guest_cpuid_hypervisor(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS]);
+void guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf, uint32_t out[CPUID_REGISTERS]);
 
 #endif

@@ -17,9 +17,9 @@ static struct vcpu *vcpu_of(void *owner)
     return ((struct context *)owner)->vcpu;
 }
 
-static void on_cpuid(void *owner, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+static void on_cpuid(void *owner)
 {
-    guest_cpuid(vcpu_of(owner), leaf, subleaf, out);
+    guest_cpuid(vcpu_of(owner));
 }
 
 static enum vmx_action on_rdmsr(void *owner, uint32_t msr, uint64_t *value)

@@ -7,6 +7,7 @@
 
 #include "apic/lapic.h"
 #include "core/cpu.h"
+#include "core/cpuid.h"
 #include "core/guest_start.h"
 #include "core/msr.h"
 #include "core/sched.h"
@@ -43,6 +44,7 @@ struct vcpu {
     struct guest_regs regs;
     size_t fpu_size;
     struct guest_msrs msrs;
+    struct cpuid_answer cpuid[64];
     struct context contexts[VM_VTLS_MAX]; /* by VTL; vm->vtls of them exist */
     uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
     struct context *active;               /* which one runs when the processor does */

@@ -94,7 +94,9 @@ static inline void vmx_end_instruction(void)
 {
     uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
     uint64_t rflags = vmread(GUEST_RFLAGS);
-    if ((blocking & BLOCKING_BY_STI_OR_MOV_SS) || (rflags & (RFLAGS_TF | RFLAGS_RF)))
+    bool special = __builtin_expect(blocking & BLOCKING_BY_STI_OR_MOV_SS, 0) ||
+                   __builtin_expect(rflags & (RFLAGS_TF | RFLAGS_RF), 0);
+    if (special)
         vmx_end_special(blocking, rflags);
 }
 

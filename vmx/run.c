@@ -9,13 +9,7 @@ typedef enum vmx_outcome exit_handler(struct vmx_context *ctx);
 
 static enum vmx_outcome exit_cpuid(struct vmx_context *ctx)
 {
-    uint64_t *gpr = ctx->regs->gpr;
-    uint32_t out[4];
-    ctx->client->cpuid(ctx->owner, gpr[VMX_RAX], gpr[VMX_RCX], out);
-    gpr[VMX_RAX] = out[0];
-    gpr[VMX_RBX] = out[1];
-    gpr[VMX_RCX] = out[2];
-    gpr[VMX_RDX] = out[3];
+    ctx->client->cpuid(ctx->owner);
     vmx_skip();
     return VMX_RESUME;
 }
@@ -187,10 +181,16 @@ static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_APIC_WRITE] = exit_apic_write,
 };
 
-static __attribute__((noinline)) void flush_ept(struct vmx_context *ctx, uint64_t generation)
+/* For the coming entry: what the exit path leaves out while nothing asks for it. */
+static void prepare_rarely(struct vmx_context *ctx)
 {
-    ctx->ept_generation = generation;
-    invept(ctx->caps, ctx->ept->pointer);
+    uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
+    if (generation != ctx->ept_generation) {
+        ctx->ept_generation = generation;
+        invept(ctx->caps, ctx->ept->pointer);
+    }
+    if (ctx->event != 0)
+        event_enter(ctx);
 }
 
 /* The low half of the TSC shifted right, by less than 32. */
@@ -201,14 +201,9 @@ static inline uint32_t timer_now(unsigned shift)
     return low;
 }
 
-/* For the coming entry. The timer stands still outside the guest: its count is made anew. */
-static inline __attribute__((always_inline)) void prepare_entry(struct vmx_context *ctx)
+/* The timer stands still outside the guest: its count is made anew for each entry. */
+static inline __attribute__((always_inline)) void set_timer(struct vmx_context *ctx)
 {
-    uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
-    if (generation != ctx->ept_generation)
-        flush_ept(ctx, generation);
-    if (ctx->event != 0)
-        event_enter(ctx);
     vmwrite32(PREEMPTION_TIMER,
               preemption_timer_count(ctx->timer_end, timer_now(ctx->timer_shift)));
 }
@@ -232,14 +227,20 @@ static __attribute__((noinline)) enum vmx_outcome unexpected(struct vmx_context 
                     rule ? rule : "no rule known to us is broken");
 }
 
-/* Does what ctx->leave says; whether to enter again. */
-static __attribute__((noinline)) bool attended(struct vmx_context *ctx)
+/* After an exit that ended so, or with ctx->leave or ctx->event set: whether to enter again. */
+static __attribute__((noinline)) bool attended(struct vmx_context *ctx, enum vmx_outcome outcome)
 {
-    if (ctx->leave & VMX_LEAVE)
+    ctx->outcome = outcome;
+    if (outcome != VMX_RESUME || (ctx->leave & VMX_LEAVE))
         return false;
-    ctx->leave = 0;
-    ctx->client->attend(ctx->owner);
-    return ctx->leave == 0;
+    if (ctx->leave & VMX_ATTEND) {
+        ctx->leave = 0;
+        ctx->client->attend(ctx->owner);
+        if (ctx->leave != 0)
+            return false;
+    }
+    prepare_rarely(ctx);
+    return true;
 }
 
 /* Whether to enter again at once. */
@@ -251,10 +252,10 @@ bool vmx_exited(struct vmx_context *ctx)
         return false;
     }
     ctx->exits[reason]++;
-    ctx->outcome = handlers[reason](ctx);
-    if (ctx->outcome != VMX_RESUME || (ctx->leave != 0 && !attended(ctx)))
+    enum vmx_outcome outcome = handlers[reason](ctx);
+    if ((outcome | ctx->leave | ctx->event) != 0 && !attended(ctx, outcome))
         return false;
-    prepare_entry(ctx);
+    set_timer(ctx);
     return true;
 }
 
@@ -265,7 +266,8 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
     if (ctx->shutdown)
         return VMX_TRIPLE_FAULT;
     ctx->timer_end = preemption_timer_end(ctx->deadline, rdtsc(), ctx->timer_shift);
-    prepare_entry(ctx);
+    prepare_rarely(ctx);
+    set_timer(ctx);
     enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
     if (result != ENTERED)
         return entry_failed(ctx, result);

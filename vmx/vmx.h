@@ -308,7 +308,8 @@ struct vmx_apic_access {
  * anything here but vmx_run(), and leave ctx current.
  */
 struct vmx_client {
-    void (*cpuid)(void *owner, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+    /* CPUID, whose operands and answer are general registers. */
+    void (*cpuid)(void *owner);
 
     /* What vmx_intercept_msr() sends here. vmx_msr_read() and vmx_msr_write() do the context's
      * own. */
@@ -457,7 +458,8 @@ void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
 /*
  * Runs the guest until there is something for core to do. A host interrupt that is pending on entry
  * ends it as VMX_PREEMPTED: who first posts work and then interrupts this processor is heard.
- * Changes of ctx->ept, made before the call or before such an interrupt, are in force.
+ * Changes of ctx->ept, made before the call or before such an interrupt, are in force; those that
+ * the client makes while it answers are if it sets a bit of ctx->leave.
  */
 enum vmx_outcome vmx_run(struct vmx_context *ctx);
 

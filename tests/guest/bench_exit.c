@@ -59,6 +59,11 @@ void test_main(void)
     lapic_enable();
     BENCH("nothing", nothing());
     BENCH("cpuid", cpuid(0x40000000, 0));
+    BENCH("cpuid0", cpuid(0, 0));
+    BENCH("cpuid1", cpuid(1, 0));
+    BENCH("cpuid7", cpuid(7, 0));
+    BENCH("cpuidb", cpuid(0xb, 1));
+    BENCH("cpuidd", cpuid(0xd, 1));
     BENCH("in", inb(ABSENT_PORT));
     BENCH("out", outb(ABSENT_PORT, 0));
     BENCH("rep_outsb_64", ({
@@ -75,8 +80,19 @@ void test_main(void)
     BENCH("xapic_self_ipi_hlt", halt());
     lapic_enter_x2apic();
     BENCH("x2apic_tpr", lapic_write(LAPIC_TPR, 0));
+    BENCH("x2apic_current", rdmsr(0x839));
+    lapic_write(0x320, VECTOR | 0x20000);
+    lapic_write(0x380, 0x7fffffff);
+    BENCH("x2apic_current_running", rdmsr(0x839));
+    lapic_write(0x380, 0);
+    BENCH("x2apic_icr_self", wrmsr(0x830, VECTOR | 0x40000));
+    BENCH("x2apic_selfipi", wrmsr(0x83f, VECTOR));
+    sti_nop();
+    cli();
+    BENCH("x2apic_eoi", wrmsr(0x80b, 0));
     BENCH("x2apic_self_ipi_hlt", halt());
     lapic_write(LAPIC_LVT_TIMER, VECTOR | LVT_TSC_DEADLINE);
+    BENCH("tsc_deadline", wrmsr(MSR_TSC_DEADLINE, ~0ull >> 4));
     BENCH("tsc_deadline_past", deadline());
     ok(true, "measured");
 }

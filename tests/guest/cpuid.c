@@ -13,6 +13,7 @@ enum {
     LEAF7_EBX_PT = 1 << 25,
     HYPERVISOR_LEAF = 0x40000000,
     TIMING_LEAF = 0x40000010,
+    EXITS_LEAF = 0x40000011,
     KVM_LEAF = 0x40000100,
     KVM_FEATURES_LEAF = 0x40000101,
     KVM_FEATURE_MSI_EXT_DEST_ID = 1 << 15,
@@ -36,7 +37,7 @@ static void hypervisor_leaves(void)
 {
     ok(cpuid(1, 0).ecx & LEAF1_ECX_HYPERVISOR, "the hypervisor bit is set");
     has_signature(HYPERVISOR_LEAF, "LapwingVisor");
-    is_u64(cpuid(HYPERVISOR_LEAF, 0).eax, TIMING_LEAF, "the hypervisor leaves reach timing");
+    is_u64(cpuid(HYPERVISOR_LEAF, 0).eax, EXITS_LEAF, "the hypervisor leaves reach the exits");
     has_signature(KVM_LEAF, "KVMKVMKVM\0\0");
     is_u64(cpuid(KVM_LEAF, 0).eax, KVM_FEATURES_LEAF, "KVM's leaves reach its features");
     struct cpuid features = cpuid(KVM_FEATURES_LEAF, 0);
@@ -44,6 +45,43 @@ static void hypervisor_leaves(void)
     is_u64(features.edx, 0, "KVM gives no hints");
     struct cpuid absent = cpuid(KVM_LEAF + 0x100, 0);
     is_u64(absent.eax | absent.ebx | absent.ecx | absent.edx, 0, "no further hypervisor leaf");
+}
+
+static uint64_t exits(void)
+{
+    struct cpuid count = cpuid(EXITS_LEAF, 0);
+    return (uint64_t)count.ebx << 32 | count.eax;
+}
+
+/* Interrupts of the machine may come between. */
+static void exits_are_counted(void)
+{
+    enum { CPUIDS = 1000, OTHERS = 50 };
+    uint64_t start = exits();
+    for (unsigned i = 1; i < CPUIDS; i++)
+        cpuid(0, 0);
+    in_range(exits() - start, CPUIDS, CPUIDS + OTHERS, "the exits of %u CPUID", CPUIDS);
+}
+
+/* The same leaf asked twice, between others that may share its place, gives the same answer. */
+static void answers_hold_still(void)
+{
+    enum { LEAVES = 0x30, SUBLEAVES = 5, RANGES = 3 };
+    static const uint32_t range[RANGES] = {0, HYPERVISOR_LEAF, 0x80000000};
+    static struct cpuid first[RANGES][LEAVES][SUBLEAVES];
+    unsigned changed = 0;
+    for (unsigned i = 0; i < 3 * RANGES * LEAVES * SUBLEAVES; i++) {
+        unsigned subleaf = i % SUBLEAVES, leaf = i / SUBLEAVES % LEAVES;
+        unsigned r = i / SUBLEAVES / LEAVES % RANGES;
+        struct cpuid *was = &first[r][leaf][subleaf], now = cpuid(range[r] + leaf, subleaf);
+        if (range[r] + leaf == EXITS_LEAF)
+            continue;
+        if (i < RANGES * LEAVES * SUBLEAVES)
+            *was = now;
+        changed += memcmp(was, &now, sizeof(now)) != 0;
+    }
+    is_u64(changed, 0, "leaves that changed their answer");
+    is_u64(cpuid(0xffffffff, 0xffffffff).edx, cpuid(0xb, 0).edx, "the last leaf of all");
 }
 
 static void frequency(void)
@@ -113,6 +151,8 @@ void test_main(void)
     frequency();
     hidden();
     apic_identity();
+    exits_are_counted();
+    answers_hold_still();
     osxsave_follows_cr4();
     xsave_size_follows_xcr0();
     registers_are_32_bit();

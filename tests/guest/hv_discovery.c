@@ -19,7 +19,7 @@ static void leaves(void)
        "the vendor");
     is_u64(interface.eax, 0x31237648, "the interface is Hv#1");
     is_u64(features.eax & 0x60, 0x60, "hypercalls and VP index");
-    is_u64(own.eax, 0x40000110, "Lapwing's own leaves come behind");
+    is_u64(own.eax, 0x40000111, "Lapwing's own leaves come behind");
     ok(memcmp(&own.ebx, "Lapw", 4) == 0, "with its name");
     is_u64(cpuid(0x40000200, 0).eax, 0, "there are no leaves of KVM's");
 }
