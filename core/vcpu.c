@@ -149,6 +149,7 @@ static void take_init(struct context *ctx)
 {
     lapic_init_signal(&ctx->lapic);
     vmx_regs_init_signal(&ctx->vmx);
+    ctx->vcpu->regs.gpr[VMX_RDX] = cpuid(1, 0).eax; /* as the guest sees it */
     vmx_context_reset(&ctx->vmx, VMX_INIT);
     ctx->nmis = 0;
     ctx->state = ctx->lapic.base & APIC_BASE_BSP ? CONTEXT_RUNNABLE : CONTEXT_WAITS_FOR_SIPI;
