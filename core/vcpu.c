@@ -8,6 +8,7 @@
 #include "core/exits.h"
 #include "core/guest_apic.h"
 #include "core/hyperv/hyperv.h"
+#include "core/hyperv/vtl.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -191,8 +192,7 @@ static void collect(struct vcpu *vcpu)
     uint64_t now = vm_time_tsc(vcpu->vm);
 
     epoch_enter();
-    FOR_ENABLED(vcpu, ctx)
-    {
+    FOR_ENABLED (vcpu, ctx) {
         struct lapic_events events = {0};
 
         lapic_timer_expire(&ctx->lapic, now);
@@ -208,9 +208,6 @@ static void deliver(struct vcpu *vcpu)
     struct context *ctx = vcpu->active;
     bool interrupt = lapic_pending(&ctx->lapic) >= 0;
 
-    /* While one is handled, one more is latched: SDM Vol 3A, "Handling Multiple NMIs". */
-    if (ctx->nmis > 1 && vmx_handles_nmi(&ctx->vmx))
-        ctx->nmis = 1;
     if (ctx->nmis > 0 && vmx_can_take_nmi(&ctx->vmx)) {
         vmx_inject_nmi(&ctx->vmx);
         ctx->nmis--;
@@ -225,14 +222,47 @@ static void deliver(struct vcpu *vcpu)
     vmx_want_interrupt_window(&ctx->vmx, interrupt);
 }
 
+/*
+ * The highest VTL above the active one that has something its task priority lets through. Whether
+ * either has interrupts enabled does not matter. TLFS, "Virtual Interrupt Controller", "Virtual
+ * Interrupt Handling".
+ */
+static void preempt(struct vcpu *vcpu)
+{
+    for (unsigned vtl = vcpu->vm->vtls - 1; vtl > vcpu->active->vtl; vtl--) {
+        struct context *ctx = &vcpu->contexts[vtl];
+
+        if (vcpu_has_vtl(vcpu, vtl) && (ctx->nmis > 0 || lapic_pending(&ctx->lapic) >= 0)) {
+            hv_enter_vtl(ctx, HV_ENTRY_INTERRUPT);
+            vmx_load(this_cpu()->vmx, &ctx->vmx);
+            return;
+        }
+    }
+}
+
+struct vmx_context *vcpu_borrow(struct context *ctx)
+{
+    struct vmx_cpu *cpu = this_cpu()->vmx;
+    struct vmx_context *before = cpu->current;
+
+    vmx_load(cpu, &ctx->vmx);
+    return before;
+}
+
+void vcpu_give_back(struct vmx_context *before)
+{
+    if (before != NULL)
+        vmx_load(this_cpu()->vmx, before);
+}
+
 /* Host TSC at which something is due that no interrupt announces. */
 static uint64_t next_deadline(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     uint64_t due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
 
-    FOR_ENABLED(vcpu, ctx)
-    due = min(due, lapic_timer_deadline(&ctx->lapic));
+    FOR_ENABLED (vcpu, ctx)
+        due = min(due, lapic_timer_deadline(&ctx->lapic));
     return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
 }
 
@@ -246,8 +276,10 @@ static void settle(struct vcpu *vcpu)
     if (now >= machine_due_tsc(&vm->machine) || machine_input_arrived(&vm->machine))
         machine_advance(vm);
     collect(vcpu);
-    if (vcpu->active->state != CONTEXT_WAITS_FOR_SIPI)
-        deliver(vcpu);
+    if (vcpu->active->state == CONTEXT_WAITS_FOR_SIPI)
+        return;
+    preempt(vcpu);
+    deliver(vcpu);
 }
 
 void vcpu_attend(struct vcpu *vcpu)

@@ -74,6 +74,13 @@ static inline bool vcpu_has_vtl(const struct vcpu *vcpu, unsigned vtl)
     return vcpu->enabled >> vtl & 1;
 }
 
+/*
+ * Makes the registers of @ctx, whose processor this CPU owns, reachable with vmx_get() and the like
+ * for a moment; to be ended with what it returned. Between VM exits.
+ */
+struct vmx_context *vcpu_borrow(struct context *ctx);
+void vcpu_give_back(struct vmx_context *before);
+
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
 

@@ -50,6 +50,12 @@ static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
     return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
 }
 
+bool vmx_reload_pdptes(struct vmx_context *ctx)
+{
+    struct control_state s = control_state(ctx);
+    return !pae_paging(s.cr0, s.cr4, s.efer) || vmx_load_pdptes(ctx, s.cr3);
+}
+
 bool vmx_write_cr0(struct vmx_context *ctx, uint64_t value)
 {
     struct control_state s = control_state(ctx);

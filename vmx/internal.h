@@ -57,6 +57,8 @@ void event_block_nmi_again(void);
 
 /* msr.c: lets the guest reach its own MSRs directly. */
 void vmx_pass_own_msrs(struct vmx_context *ctx);
+/* The MSR that is this register, or 0. */
+uint32_t vmx_msr_of(enum vmx_reg reg);
 
 /* advance.c: ends an instruction that was traced, or blocked interrupts. */
 void vmx_end_special(uint32_t blocking, uint64_t rflags);

@@ -31,6 +31,14 @@ static bool find(struct vmx_context *ctx, uint32_t msr, enum vmx_reg *reg)
     return false;
 }
 
+uint32_t vmx_msr_of(enum vmx_reg reg)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(own_msrs); i++)
+        if (own_msrs[i].reg == reg)
+            return own_msrs[i].msr;
+    return 0;
+}
+
 enum vmx_msr_result vmx_msr_read(struct vmx_context *ctx, uint32_t msr, uint64_t *value)
 {
     enum vmx_reg reg;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading and writing a context's registers, wherever each of them is kept. */
+#include "vmx/control_rules.h"
 #include "vmx/internal.h"
+#include "vmx/msr_rules.h"
 
 static void assert_current(const struct vmx_context *ctx)
 {
@@ -140,6 +142,28 @@ void vmx_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value)
         vmcs_write(field_of(reg), value);
     else
         shared_set(ctx->regs, reg, value);
+}
+
+bool vmx_value_allowed(const struct vmx_context *ctx, enum vmx_reg reg, uint64_t value)
+{
+    switch (reg) {
+    case VMX_CR0:
+        return !(value & ~(uint64_t)CR0_DEFINED) && (value & CR0_PE || !(value & CR0_PG)) &&
+               (value & CR0_CD || !(value & CR0_NW));
+    case VMX_CR3:
+        return value >> ctx->policy.physical_bits == 0;
+    case VMX_CR4:
+        return !(value & ~ctx->policy.cr4_allowed);
+    case VMX_EFER:
+        return !(value & ~(ctx->policy.efer_allowed | EFER_LMA));
+    case VMX_RFLAGS:
+        return (value & (MASK(63, 22) | BIT(15) | BIT(5) | BIT(3) | RFLAGS_ONE)) == RFLAGS_ONE;
+    case VMX_DR6:
+    case VMX_DR7:
+        return value >> 32 == 0;
+    default:
+        return msr_value_allowed(vmx_msr_of(reg), value);
+    }
 }
 
 /* The fields of one kind follow each other in the order of enum vmx_segment_name. */

@@ -185,6 +185,13 @@ struct vmx_table vmx_get_idtr(struct vmx_context *ctx);
 void vmx_set_gdtr(struct vmx_context *ctx, struct vmx_table table);
 void vmx_set_idtr(struct vmx_context *ctx, struct vmx_table table);
 
+/* Whether the register can hold the value at all, for this guest and whatever the others hold. */
+bool vmx_value_allowed(const struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);
+
+/* Loads the PDPTEs from memory if the state has PAE paging. False if one has a reserved bit set or
+ * there is no memory: nothing changed. */
+bool vmx_reload_pdptes(struct vmx_context *ctx);
+
 /* The rule of SDM Vol 3C, "Checks on the Guest State Area", that the state breaks, or NULL. */
 const char *vmx_state_error(struct vmx_context *ctx);
 
@@ -237,9 +244,6 @@ void vmx_inject_ud(struct vmx_context *ctx);
 /* True if the guest would take one before its next instruction. */
 bool vmx_can_take_interrupt(struct vmx_context *ctx);
 bool vmx_can_take_nmi(struct vmx_context *ctx);
-
-/* True from an NMI's injection to the guest's IRET. */
-bool vmx_handles_nmi(struct vmx_context *ctx);
 
 /* Delivers one on the next entry. Only after the matching question above was answered true. */
 void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector);

@@ -243,6 +243,8 @@ static enum vmx_action finish(struct hv_hypercall *call, enum hv_status status)
     case HV_AGAIN:
     case HV_DONE:
         return VMX_AGAIN;
+    case HV_COMPLETE:
+        return VMX_NEXT;
     case HV_UNDEFINED:
         return VMX_RAISE_UD;
     case HV_STOPPED:

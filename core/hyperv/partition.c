@@ -4,15 +4,27 @@
 #include "core/memory.h"
 #include "core/string.h"
 
-#define PRIVILEGES (HV_ACCESS_HYPERCALL | HV_ACCESS_VP_INDEX)
+#define PRIVILEGES (HV_ACCESS_HYPERCALL | HV_ACCESS_VP_INDEX | HV_ACCESS_VP_REGISTERS | HV_START_VP)
 
-/* VMCALL and RET at the start, INT3 where nobody should get to. */
+/*
+ * A hypercall at the start, then what HV_CODE_PAGE_OFFSETS_* say, INT3 where nobody should get to.
+ * The control input comes in EAX or RCX. TLFS, "HvCallVtlCall".
+ */
 static void fill_hypercall_page(uint8_t *page)
 {
-    static const uint8_t call[] = {0x0f, 0x01, 0xc1, 0xc3};
+    static const uint8_t code[] = {
+        0x0f, 0x01, 0xc1, 0xc3, /* vmcall; ret */
+        /* mov ecx, eax; mov eax, 11h; vmcall; ret */
+        0x89, 0xc1, 0xb8, HV_CALL_VTL_CALL, 0, 0, 0, 0x0f, 0x01, 0xc1, 0xc3,
+        /* mov rax, rcx; mov ecx, 11h; vmcall; ret */
+        0x48, 0x89, 0xc8, 0xb9, HV_CALL_VTL_CALL, 0, 0, 0, 0x0f, 0x01, 0xc1, 0xc3,
+        /* and both with 12h */
+        0x89, 0xc1, 0xb8, HV_CALL_VTL_RETURN, 0, 0, 0, 0x0f, 0x01, 0xc1, 0xc3, 0x48, 0x89, 0xc8,
+        0xb9, HV_CALL_VTL_RETURN, 0, 0, 0, 0x0f, 0x01, 0xc1, 0xc3};
+    _Static_assert(sizeof(code) == 4 + 2 * (11 + 12), "HV_CODE_PAGE_OFFSETS_*");
 
     memset(page, 0xcc, HV_PAGE_SIZE);
-    memcpy(page, call, sizeof(call));
+    memcpy(page, code, sizeof(code));
 }
 
 bool hv_partition_create(struct vm *vm)
@@ -22,7 +34,8 @@ bool hv_partition_create(struct vm *vm)
     vm->hv = memory_alloc(sizeof(*vm->hv), MEMORY_GRANULE);
     if (vm->hv == NULL)
         return false;
-    vm->hv->privileges = PRIVILEGES;
+    vm->hv->privileges = PRIVILEGES | (vm->vtls > 1 ? HV_ACCESS_VSM : 0);
+    vm->hv->enabled = 1;
     for (unsigned vtl = 0; vtl < vm->vtls; vtl++) {
         vm->hv->vtl[vtl].hypercall.page = page_alloc();
         if (vm->hv->vtl[vtl].hypercall.page == NULL)

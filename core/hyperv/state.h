@@ -14,12 +14,15 @@
 struct hv_vtl {
     uint64_t guest_os_id;
     struct hv_overlay hypercall;
+    bool on_a_vp; /* a processor has it */
+    bool mbec;    /* its protections tell user from kernel execution */
 };
 
 struct hv_partition {
     uint64_t privileges;  /* HV_ACCESS_VSM and the like */
     struct spinlock lock; /* what follows, and the VM's EPTs once it runs */
     struct hv_vtl vtl[VM_VTLS_MAX];
+    uint16_t enabled; /* bit n: VTL n is enabled for the partition */
 };
 
 /* Belongs to the CPU that runs the processor. */

@@ -165,6 +165,7 @@ enum hv_status {
      * registers. */
     HV_AGAIN = 0x10000, /* execute the instruction again; events come first */
     HV_UNDEFINED,       /* raise #UD */
+    HV_COMPLETE,        /* the instruction has ended */
     HV_DONE,            /* the handler has seen to registers and RIP */
     HV_STOPPED,         /* the VM is to stop */
 };

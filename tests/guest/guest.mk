@@ -16,7 +16,7 @@ GUEST64 := $(filter-out $(GUEST32),$(GUEST_ALL))
 GUEST_LIB64 := $(patsubst tests/guest/%,$(GUEST_OUT)/64/%.o,$(wildcard tests/guest/lib/*.c) \
   tests/guest/lib/start.asm tests/guest/lib/ap.asm tests/guest/lib/entry.asm)
 GUEST_LIB32 := $(patsubst tests/guest/%,$(GUEST_OUT)/32/%.o, \
-  $(filter-out tests/guest/lib/paging.c tests/guest/lib/smp.c,$(wildcard tests/guest/lib/*.c)) \
+  $(filter-out tests/guest/lib/paging.c tests/guest/lib/smp.c tests/guest/lib/vsm.c,$(wildcard tests/guest/lib/*.c)) \
   tests/guest/lib/start32.asm tests/guest/lib/entry.asm)
 
 $(GUEST_OUT)/64/%.c.o: tests/guest/%.c Makefile tests/guest/guest.mk
