@@ -181,6 +181,27 @@ void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time)
     changed(vcpu);
 }
 
+void guest_apic_eoi(struct vcpu *vcpu)
+{
+    epoch_enter();
+    lapic_eoi(lapic_of(vcpu));
+    changed(vcpu);
+}
+
+void guest_apic_write_icr(struct vcpu *vcpu, uint64_t value)
+{
+    epoch_enter();
+    lapic_write_icr(lapic_of(vcpu), value);
+    changed(vcpu);
+}
+
+void guest_apic_write_tpr(struct vcpu *vcpu, uint8_t value)
+{
+    epoch_enter();
+    lapic_write_tpr(lapic_of(vcpu), value);
+    changed(vcpu);
+}
+
 uint64_t guest_apic_read_cr8(struct vcpu *vcpu)
 {
     return lapic_read_cr8(lapic_of(vcpu));

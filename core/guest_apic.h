@@ -42,6 +42,11 @@ bool guest_apic_write_base(struct vcpu *vcpu, uint64_t value);
 uint64_t guest_apic_read_deadline(struct vcpu *vcpu);
 void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time);
 
+/* The EOI, ICR and TPR of Hyper-V's MSRs. */
+void guest_apic_eoi(struct vcpu *vcpu);
+void guest_apic_write_icr(struct vcpu *vcpu, uint64_t value);
+void guest_apic_write_tpr(struct vcpu *vcpu, uint8_t value);
+
 /* CR8. */
 uint64_t guest_apic_read_cr8(struct vcpu *vcpu);
 void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value); /* 0..15 */

@@ -196,6 +196,18 @@ void sched_start(struct vcpu *vcpu, struct cpu *home)
         interrupt_kick(home);
 }
 
+bool sched_is_running(struct vcpu *vcpu)
+{
+    struct cpu *home = vcpu->sched.home;
+
+    if (home == NULL)
+        return false;
+    spin_lock(&queue_of(home)->lock);
+    bool running = vcpu->sched.state == SCHED_RUNNING;
+    spin_unlock(&queue_of(home)->lock);
+    return running;
+}
+
 void sched_wake(struct vcpu *vcpu)
 {
     struct cpu *home = vcpu->sched.home;

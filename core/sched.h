@@ -59,6 +59,10 @@ void sched_start(struct vcpu *vcpu, struct cpu *home);
  */
 void sched_wake(struct vcpu *vcpu);
 
+/* Whether a CPU has @vcpu's turn. Who changes something first and then is told that none has is
+ * seen by the next turn. Any CPU. */
+bool sched_is_running(struct vcpu *vcpu);
+
 /* For the vCPU that runs here: host TSC at which it has to yield; UINT64_MAX: nobody waits. */
 uint64_t sched_slice_end(void);
 

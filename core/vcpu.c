@@ -196,6 +196,8 @@ static void collect(struct vcpu *vcpu)
         struct lapic_events events = {0};
 
         lapic_timer_expire(&ctx->lapic, now);
+        if (ctx->hv != NULL)
+            hv_expire(ctx, now);
         if (apic_posted(ctx->post) && lapic_merge(&ctx->lapic, &events))
             take_events(ctx, &events);
     }
@@ -214,7 +216,11 @@ static void deliver(struct vcpu *vcpu)
         ctx->state = CONTEXT_RUNNABLE;
     }
     if (interrupt && vmx_can_take_interrupt(&ctx->vmx)) {
-        vmx_inject_interrupt(&ctx->vmx, lapic_acknowledge(&ctx->lapic));
+        uint8_t vector = lapic_acknowledge(&ctx->lapic);
+
+        vmx_inject_interrupt(&ctx->vmx, vector);
+        if (ctx->hv != NULL)
+            hv_acknowledged(ctx, vector);
         ctx->state = CONTEXT_RUNNABLE;
         interrupt = lapic_pending(&ctx->lapic) >= 0;
     }
@@ -261,8 +267,11 @@ static uint64_t next_deadline(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     uint64_t due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
 
-    FOR_ENABLED (vcpu, ctx)
+    FOR_ENABLED (vcpu, ctx) {
         due = min(due, lapic_timer_deadline(&ctx->lapic));
+        if (ctx->hv != NULL)
+            due = min(due, hv_deadline(ctx));
+    }
     return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
 }
 
@@ -275,6 +284,8 @@ static void settle(struct vcpu *vcpu)
         vm_stop(vm, VM_TIME_LIMIT, 0);
     if (now >= machine_due_tsc(&vm->machine) || machine_input_arrived(&vm->machine))
         machine_advance(vm);
+    if (vcpu->hv != NULL)
+        hv_settle(vcpu);
     collect(vcpu);
     if (vcpu->active->state == CONTEXT_WAITS_FOR_SIPI)
         return;
@@ -284,6 +295,8 @@ static void settle(struct vcpu *vcpu)
 
 void vcpu_attend(struct vcpu *vcpu)
 {
+    if (vcpu->hv != NULL)
+        hv_retry(vcpu->active);
     deliver(vcpu);
     vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_slice_end()));
 }

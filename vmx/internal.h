@@ -68,7 +68,6 @@ enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
 
 /* control_registers.c */
 bool vmx_load_pdptes(struct vmx_context *ctx, uint64_t cr3);
-void vmx_flush_linear(struct vmx_context *ctx);
 /* WRMSR of IA32_EFER; false means #GP. */
 bool vmx_write_efer(struct vmx_context *ctx, uint64_t value);
 

@@ -453,6 +453,9 @@ void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx);
 /* Moves all state of ctx from this processor, its own, to memory. No effect if not loaded. */
 void vmx_unload(struct vmx_context *ctx);
 
+/* Makes this processor forget the translations that it may hold for ctx, loaded or not. */
+void vmx_flush_linear(struct vmx_context *ctx);
+
 /* Uses another tree from the next entry on. */
 void vmx_set_ept(struct vmx_context *ctx, struct ept *ept);
 

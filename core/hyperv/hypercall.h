@@ -57,4 +57,22 @@ static inline unsigned hv_caller_vtl(const struct hv_hypercall *call)
     return call->vcpu->active->vtl;
 }
 
+/*
+ * The VTL that an HV_INPUT_VTL names. HV_SUCCESS; HV_INVALID_PARAMETER with a reserved bit set,
+ * HV_ACCESS_DENIED for one above the caller's.
+ */
+enum hv_status hv_input_vtl(const struct hv_hypercall *call, uint8_t input, unsigned *vtl);
+
+/* ---- Handlers: flush.c, interrupts.c -----------------------------------------------------------
+ */
+
+enum hv_status hv_flush_space(struct hv_hypercall *call);
+enum hv_status hv_flush_list(struct hv_hypercall *call);
+enum hv_status hv_flush_space_ex(struct hv_hypercall *call);
+enum hv_status hv_flush_list_ex(struct hv_hypercall *call);
+enum hv_status hv_send_ipi(struct hv_hypercall *call);
+enum hv_status hv_send_ipi_ex(struct hv_hypercall *call);
+enum hv_status hv_post_message(struct hv_hypercall *call);
+enum hv_status hv_signal_event(struct hv_hypercall *call);
+
 #endif

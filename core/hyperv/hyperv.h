@@ -41,4 +41,18 @@ enum vmx_action hv_vmcall(struct vcpu *vcpu);
 /* An access that the EPT has RAM or a page for, but not the right. */
 enum vmx_action hv_forbidden(struct vcpu *vcpu, const struct vmx_ept_violation *violation);
 
+/* Before it enters the guest: does what others have asked @vcpu for. */
+void hv_settle(struct vcpu *vcpu);
+
+/* The guest may have made room for a message that waits, by an EOI. */
+void hv_retry(struct context *ctx);
+
+/* Lets the synthetic timers run up to @now; inside the epoch. And when that has to be next: VM time
+ * in TSC ticks. */
+void hv_expire(struct context *ctx, uint64_t now);
+uint64_t hv_deadline(const struct context *ctx);
+
+/* The APIC gave the processor this vector: ends it if its source wants no EOI. */
+void hv_acknowledged(struct context *ctx, uint8_t vector);
+
 #endif

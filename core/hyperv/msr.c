@@ -1,31 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The synthetic MSRs. Scope and layout of each: TLFS, in the chapter of its subject. */
-#include "core/hyperv/state.h"
-
+#include "core/guest_apic.h"
+#include "core/hyperv/crash.h"
+#include "core/hyperv/vp.h"
 #include "core/log.h"
-#include "core/string.h"
+#include "core/remote.h"
+
+enum { SYNIC_VERSION = 1 };
+#define RESET_NOW BIT(0)
 
 static struct hv_vtl *vtl_of(const struct vcpu *vcpu)
 {
     return &vcpu->vm->hv->vtl[vcpu->active->vtl];
 }
 
-static enum vmx_action stop_without_memory(struct vcpu *vcpu)
+static enum vmx_action ok_or_gp(bool ok)
 {
+    return ok ? VMX_NEXT : VMX_RAISE_GP;
+}
+
+/* ---- Pages and what the partition has: with its lock held --------------------------------------
+ */
+
+static enum vmx_action show(struct vcpu *vcpu, struct hv_overlay *overlay, uint64_t msr,
+                            unsigned rights)
+{
+    if (hv_overlay_set(vcpu->vm, vcpu->active->vtl, overlay, msr, rights))
+        return VMX_NEXT;
     log_error("vm %s: no memory to lay a page over the guest's", vcpu->vm->config->name);
     vm_stop(vcpu->vm, VM_ERROR, 0);
     return VMX_STOP;
 }
 
-/* ---- Identity and hypercall page ---------------------------------------------------------------
- */
-
-static enum vmx_action show_hypercall_page(struct vcpu *vcpu, uint64_t msr)
+static enum vmx_action show_data(struct vcpu *vcpu, struct hv_overlay *overlay, uint64_t value)
 {
-    bool ok = hv_overlay_set(vcpu->vm, vcpu->active->vtl, &vtl_of(vcpu)->hypercall, msr,
-                             EPT_R | EPT_X | EPT_UX);
+    return show(vcpu, overlay, value & (HV_PAGE_FRAME | HV_PAGE_ENABLE), EPT_RWX);
+}
 
-    return ok ? VMX_NEXT : stop_without_memory(vcpu);
+static enum vmx_action show_code(struct vcpu *vcpu, uint64_t msr)
+{
+    return show(vcpu, &vtl_of(vcpu)->hypercall, msr, EPT_R | EPT_X | EPT_UX);
 }
 
 /* Who takes its name back loses the page, unless that is locked. */
@@ -36,7 +50,7 @@ static enum vmx_action write_guest_os_id(struct vcpu *vcpu, uint64_t value)
     vtl->guest_os_id = value;
     if (value != 0 || vtl->hypercall.msr & HV_PAGE_LOCKED)
         return VMX_NEXT;
-    return show_hypercall_page(vcpu, vtl->hypercall.msr & ~HV_PAGE_ENABLE);
+    return show_code(vcpu, vtl->hypercall.msr & ~HV_PAGE_ENABLE);
 }
 
 static enum vmx_action write_hypercall(struct vcpu *vcpu, uint64_t value)
@@ -48,14 +62,140 @@ static enum vmx_action write_hypercall(struct vcpu *vcpu, uint64_t value)
     value &= HV_PAGE_FRAME | HV_PAGE_LOCKED | HV_PAGE_ENABLE;
     if (vtl->guest_os_id == 0)
         value &= ~HV_PAGE_ENABLE;
-    return show_hypercall_page(vcpu, value);
+    return show_code(vcpu, value);
 }
 
-/* ---- The table ---------------------------------------------------------------------------------
+static enum vmx_action write_shared(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    struct hv_partition *hv = vcpu->vm->hv;
+    struct hv_context *ctx = vcpu->active->hv;
+
+    switch (msr) {
+    case HV_MSR_GUEST_OS_ID:
+        return write_guest_os_id(vcpu, value);
+    case HV_MSR_HYPERCALL:
+        return write_hypercall(vcpu, value);
+    case HV_MSR_REFERENCE_TSC:
+        return show_data(vcpu, &vtl_of(vcpu)->reference_tsc, value);
+    case HV_MSR_VP_ASSIST_PAGE:
+        return show_data(vcpu, &ctx->assist_page, value);
+    case HV_MSR_SIEFP:
+        return show_data(vcpu, &ctx->event_flags, value);
+    case HV_MSR_SIMP:
+        return show_data(vcpu, &ctx->messages, value);
+    case HV_MSR_CRASH_CTL:
+        hv_crash(vcpu, value);
+        return VMX_NEXT;
+    default:
+        hv->crash[msr - HV_MSR_CRASH_P0] = value;
+        return VMX_NEXT;
+    }
+}
+
+static bool is_shared(uint32_t msr)
+{
+    switch (msr) {
+    case HV_MSR_GUEST_OS_ID:
+    case HV_MSR_HYPERCALL:
+    case HV_MSR_REFERENCE_TSC:
+    case HV_MSR_VP_ASSIST_PAGE:
+    case HV_MSR_SIEFP:
+    case HV_MSR_SIMP:
+        return true;
+    default:
+        return msr >= HV_MSR_CRASH_P0 && msr <= HV_MSR_CRASH_CTL;
+    }
+}
+
+/* A page that moved is where it is for all processors before the instruction ends. */
+static enum vmx_action lock_and_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    struct hv_partition *hv = vcpu->vm->hv;
+    const struct ept *ept = &vcpu->vm->ept[vcpu->active->vtl];
+    uint64_t generation = ept->generation;
+
+    spin_lock(&hv->lock);
+    enum vmx_action action = write_shared(vcpu, msr, value);
+    spin_unlock(&hv->lock);
+    if (ept->generation != generation)
+        remote_pass_all();
+    return action;
+}
+
+/* ---- What a context has for itself -------------------------------------------------------------
+ */
+
+static bool is_sint(uint32_t msr)
+{
+    return msr - HV_MSR_SINT0 < HV_SINTS;
+}
+
+static bool is_timer(uint32_t msr)
+{
+    return msr - HV_MSR_STIMER0_CONFIG < 2 * HV_TIMERS;
+}
+
+static uint64_t read_timer(const struct context *ctx, uint32_t offset)
+{
+    const struct stimer *t = &ctx->hv->timers[offset / 2];
+
+    return offset % 2 != 0 ? t->count : t->config;
+}
+
+/* Whatever the guest changed may have made room for a message. */
+static enum vmx_action write_synic(struct context *ctx, uint32_t msr, uint64_t value)
+{
+    struct synic *synic = hv_synic_lock(ctx);
+    bool ok = true;
+
+    if (is_sint(msr))
+        ok = synic_write_sint(synic, msr - HV_MSR_SINT0, value);
+    else if (msr == HV_MSR_SCONTROL)
+        synic->control = value & SCONTROL_ENABLE;
+    synic->has_messages = ctx->hv->messages.msr & HV_PAGE_ENABLE;
+    synic->has_flags = ctx->hv->event_flags.msr & HV_PAGE_ENABLE;
+    hv_synic_unlock(ctx);
+    hv_retry(ctx);
+    return ok_or_gp(ok);
+}
+
+static uint64_t read_icr(const struct lapic *lapic)
+{
+    uint64_t high = lapic->regs[APIC_ICR_HIGH / 4];
+
+    return high << 32 | lapic->regs[APIC_ICR / 4];
+}
+
+static enum vmx_action read_own(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    const struct context *ctx = vcpu->active;
+
+    if (is_sint(msr))
+        *value = ctx->hv->synic.sint[msr - HV_MSR_SINT0];
+    else if (is_timer(msr))
+        *value = read_timer(ctx, msr - HV_MSR_STIMER0_CONFIG);
+    else
+        return VMX_RAISE_GP;
+    return VMX_NEXT;
+}
+
+static enum vmx_action write_own(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    if (is_sint(msr))
+        return write_synic(vcpu->active, msr, value);
+    if (is_timer(msr))
+        return ok_or_gp(hv_write_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG, value));
+    return VMX_RAISE_GP;
+}
+
+/* ---- All of them -------------------------------------------------------------------------------
  */
 
 enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
+    const struct vm *vm = vcpu->vm;
+    const struct hv_context *hv = vcpu->active->hv;
+
     switch (msr) {
     case HV_MSR_GUEST_OS_ID:
         *value = vtl_of(vcpu)->guest_os_id;
@@ -66,30 +206,88 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case HV_MSR_VP_INDEX:
         *value = vcpu->index;
         return VMX_NEXT;
+    case HV_MSR_RESET:
+    case HV_MSR_EOM:
+        *value = 0;
+        return VMX_NEXT;
+    case HV_MSR_TIME_REF_COUNT:
+        *value = hv_time(vm);
+        return VMX_NEXT;
+    case HV_MSR_REFERENCE_TSC:
+        *value = vtl_of(vcpu)->reference_tsc.msr;
+        return VMX_NEXT;
+    case HV_MSR_TSC_FREQUENCY:
+    case HV_MSR_APIC_FREQUENCY: /* the timer's input clock is the TSC's */
+        *value = vm->tsc_hz;
+        return VMX_NEXT;
+    case HV_MSR_ICR:
+        *value = read_icr(&vcpu->active->lapic);
+        return VMX_NEXT;
+    case HV_MSR_TPR:
+        *value = vcpu->active->lapic.regs[APIC_TPR / 4];
+        return VMX_NEXT;
+    case HV_MSR_VP_ASSIST_PAGE:
+        *value = hv->assist_page.msr;
+        return VMX_NEXT;
+    case HV_MSR_SCONTROL:
+        *value = hv->synic.control;
+        return VMX_NEXT;
+    case HV_MSR_SVERSION:
+        *value = SYNIC_VERSION;
+        return VMX_NEXT;
+    case HV_MSR_SIEFP:
+        *value = hv->event_flags.msr;
+        return VMX_NEXT;
+    case HV_MSR_SIMP:
+        *value = hv->messages.msr;
+        return VMX_NEXT;
+    case HV_MSR_CRASH_CTL:
+        *value = hv_crash_capabilities();
+        return VMX_NEXT;
     default:
-        return VMX_RAISE_GP;
+        if (msr - HV_MSR_CRASH_P0 >= HV_CRASH_PARAMETERS)
+            return read_own(vcpu, msr, value);
+        *value = vm->hv->crash[msr - HV_MSR_CRASH_P0];
+        return VMX_NEXT;
     }
 }
 
-/* With the partition's lock held. */
-static enum vmx_action write_partition_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+static enum vmx_action write_reset(struct vcpu *vcpu, uint64_t value)
 {
-    switch (msr) {
-    case HV_MSR_GUEST_OS_ID:
-        return write_guest_os_id(vcpu, value);
-    case HV_MSR_HYPERCALL:
-        return write_hypercall(vcpu, value);
-    default:
-        return VMX_RAISE_GP;
-    }
+    if (value != RESET_NOW)
+        return ok_or_gp(value == 0);
+    vm_stop(vcpu->vm, VM_RESET, 0);
+    return VMX_STOP;
 }
 
 enum vmx_action hv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-    struct hv_partition *hv = vcpu->vm->hv;
-
-    spin_lock(&hv->lock);
-    enum vmx_action action = write_partition_msr(vcpu, msr, value);
-    spin_unlock(&hv->lock);
+    switch (msr) {
+    case HV_MSR_RESET:
+        return write_reset(vcpu, value);
+    case HV_MSR_EOI:
+        if (value >> 32 != 0)
+            return VMX_RAISE_GP;
+        guest_apic_eoi(vcpu);
+        return VMX_NEXT;
+    case HV_MSR_ICR:
+        guest_apic_write_icr(vcpu, value);
+        return VMX_NEXT;
+    case HV_MSR_TPR:
+        if (value > UINT8_MAX)
+            return VMX_RAISE_GP;
+        guest_apic_write_tpr(vcpu, (uint8_t)value);
+        return VMX_NEXT;
+    case HV_MSR_SCONTROL:
+    case HV_MSR_EOM:
+        return write_synic(vcpu->active, msr, value);
+    default:
+        break;
+    }
+    if (!is_shared(msr))
+        return write_own(vcpu, msr, value);
+    enum vmx_action action = lock_and_write(vcpu, msr, value);
+    if (action == VMX_NEXT && (msr == HV_MSR_SIMP || msr == HV_MSR_SIEFP))
+        return write_synic(vcpu->active, msr, value);
     return action;
 }

@@ -48,19 +48,21 @@ enum {
 #define HV_ACCESS_FREQUENCIES       BIT(11)
 #define HV_POST_MESSAGES            BIT(32 + 4)
 #define HV_SIGNAL_EVENTS            BIT(32 + 5)
+#define HV_EXTENDED_RANGES          BIT(32 + 15)
 #define HV_ACCESS_VSM               BIT(32 + 16)
 #define HV_ACCESS_VP_REGISTERS      BIT(32 + 17)
 #define HV_FAST_OUTPUT              BIT(32 + 19)
 #define HV_START_VP                 BIT(32 + 21)
 
 /* The same leaf, EDX. */
-#define HV_FEATURE_XMM_INPUT     BIT(4)
-#define HV_FEATURE_FREQUENCIES   BIT(8)
-#define HV_FEATURE_CRASH         BIT(10)
-#define HV_FEATURE_XMM_OUTPUT    BIT(15)
-#define HV_FEATURE_SINT_POLLING  BIT(17)
-#define HV_FEATURE_LOCK          BIT(18) /* of the hypercall MSR */
-#define HV_FEATURE_DIRECT_TIMERS BIT(19)
+#define HV_FEATURE_XMM_INPUT       BIT(4)
+#define HV_FEATURE_FREQUENCIES     BIT(8)
+#define HV_FEATURE_CRASH           BIT(10)
+#define HV_FEATURE_EXTENDED_RANGES BIT(14)
+#define HV_FEATURE_XMM_OUTPUT      BIT(15)
+#define HV_FEATURE_SINT_POLLING    BIT(17)
+#define HV_FEATURE_LOCK            BIT(18) /* of the hypercall MSR */
+#define HV_FEATURE_DIRECT_TIMERS   BIT(19)
 
 /* Leaf HV_CPUID_RECOMMENDATIONS, EAX. */
 #define HV_RECOMMEND_REMOTE_FLUSH BIT(2)
@@ -68,6 +70,9 @@ enum {
 #define HV_DEPRECATE_AUTO_EOI     BIT(9)
 #define HV_RECOMMEND_CLUSTER_IPI  BIT(10)
 #define HV_RECOMMEND_EX_MASKS     BIT(11)
+
+/* Leaf HV_CPUID_STACK_PROPERTIES, EAX. */
+#define HV_STACK_EXTENDED_RTE BIT(2) /* I/O APIC entries and MSIs have 15 bits of destination */
 
 /* ---- MSRs ------------------------------------------------------------------------------------ */
 
