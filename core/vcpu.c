@@ -210,6 +210,9 @@ static void deliver(struct vcpu *vcpu)
     struct context *ctx = vcpu->active;
     bool interrupt = lapic_pending(&ctx->lapic) >= 0;
 
+    /* While one is handled, one more is latched: SDM Vol 3A, "Handling Multiple NMIs". */
+    if (ctx->nmis > 1 && vmx_handles_nmi(&ctx->vmx))
+        ctx->nmis = 1;
     if (ctx->nmis > 0 && vmx_can_take_nmi(&ctx->vmx)) {
         vmx_inject_nmi(&ctx->vmx);
         ctx->nmis--;

@@ -69,6 +69,12 @@ bool vmx_can_take_nmi(struct vmx_context *ctx)
              (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS | BLOCKING_BY_NMI));
 }
 
+bool vmx_handles_nmi(struct vmx_context *ctx)
+{
+    return field_get(ctx->event, EVENT_TYPE) == EVENT_NMI ||
+           (vmread32(GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI);
+}
+
 void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector)
 {
     ASSERT(ctx->event == 0);

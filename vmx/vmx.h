@@ -245,6 +245,9 @@ void vmx_inject_ud(struct vmx_context *ctx);
 bool vmx_can_take_interrupt(struct vmx_context *ctx);
 bool vmx_can_take_nmi(struct vmx_context *ctx);
 
+/* True from an NMI's injection to the guest's IRET. */
+bool vmx_handles_nmi(struct vmx_context *ctx);
+
 /* Delivers one on the next entry. Only after the matching question above was answered true. */
 void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector);
 void vmx_inject_nmi(struct vmx_context *ctx);
