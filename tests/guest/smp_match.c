@@ -58,9 +58,9 @@ static void check(const struct message *messages, unsigned count, const char *st
 #define CHECK(state, ...)                                                                          \
     do {                                                                                           \
         static const struct message messages_[] = {__VA_ARGS__};                                   \
-        smp_idle(true);                                                                         \
+        smp_idle(true);                                                                            \
         check(messages_, sizeof(messages_) / sizeof(*messages_), state);                           \
-        smp_idle(false);                                                                        \
+        smp_idle(false);                                                                           \
         check(messages_, sizeof(messages_) / sizeof(*messages_), state);                           \
     } while (0)
 
