@@ -104,9 +104,11 @@ static void run_timers(struct vm *vm)
     uint64_t due_ns = pio_bus_advance(&vm->machine.pio, vm_time_ns(vm));
 
     /* Rounded up: the timers must be due once the tick is reached. */
-    atomic_store_explicit(&vm->machine.due_tsc,
-                          due_ns == DEVICE_NEVER ? UINT64_MAX : ns_to_tsc(due_ns) + 1,
-                          memory_order_relaxed);
+    uint64_t due = due_ns == DEVICE_NEVER ? UINT64_MAX : ns_to_tsc(due_ns) + 1;
+    uint64_t before = machine_due_tsc(&vm->machine);
+    atomic_store_explicit(&vm->machine.due_tsc, due, memory_order_relaxed);
+    if (due < before)
+        sched_wake(vm->vcpus[0]); /* which keeps the time */
 }
 
 void machine_init(struct vm *vm, uint64_t start_s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Per-CPU queues of virtual processors, ordered by the time they have had. */
+/* Per-CPU queues of virtual processors: their locks, and the loop of every CPU. */
 #include "core/sched.h"
 
 #include <stdatomic.h>
@@ -13,37 +13,28 @@
 #include "core/time.h"
 #include "core/vcpu.h"
 
-enum { SLICE_US = 1000, US_PER_SECOND = 1000000 };
+enum { SLICE_US = 1000, TURN_MIN_US = 100, US_PER_SECOND = 1000000 };
 
 struct queue {
-    struct spinlock lock;
-    struct heap ready;
-    struct heap alarms;
-    struct vcpu *running;
-    uint64_t turn_start; /* host TSC */
-    uint64_t floor;      /* the least `used` that a vCPU may enter with, plus one slice */
+    _Alignas(64) struct spinlock lock;
+    struct run_queue run;
+    uint32_t members; /* vCPUs at home here */
+
+    /* What the vCPU that runs here asks for after every exit, without the lock. */
+    _Atomic uint64_t turn_end;
+    _Atomic bool others_wait;
 };
 
 static struct queue *queues; /* by CPU index */
-static struct cpu **homes;   /* the CPUs that can run guests */
-static uint32_t home_count;
-static uint64_t slice; /* TSC ticks */
 
 void sched_init(void)
 {
-    queues = memory_alloc(cpu_count() * sizeof(*queues), MEMORY_GRANULE);
-    homes = memory_alloc(cpu_count() * sizeof(struct cpu *), MEMORY_GRANULE);
-    ASSERT(queues != NULL && homes != NULL);
-    slice = time_tsc_hz() / US_PER_SECOND * SLICE_US;
-    for (uint32_t i = 0; i < cpu_count(); i++)
-        if (cpu_get(i)->vmx != NULL)
-            homes[home_count++] = cpu_get(i);
-    ASSERT(home_count > 0);
-}
+    uint64_t us = time_tsc_hz() / US_PER_SECOND;
 
-struct cpu *sched_home(uint32_t n)
-{
-    return homes[n % home_count];
+    queues = memory_alloc(cpu_count() * sizeof(*queues), MEMORY_GRANULE);
+    ASSERT(queues != NULL);
+    for (uint32_t i = 0; i < cpu_count(); i++)
+        run_queue_init(&queues[i].run, SLICE_US * us, TURN_MIN_US * us);
 }
 
 static struct queue *queue_of(const struct cpu *cpu)
@@ -51,106 +42,49 @@ static struct queue *queue_of(const struct cpu *cpu)
     return &queues[cpu->index];
 }
 
-/* The lock is held in the static functions from here on. */
-
-static void make_ready(struct queue *queue, struct vcpu *vcpu)
+static void lock(struct queue *queue)
 {
-    struct sched_entity *s = &vcpu->sched;
-    uint64_t least = queue->floor > slice ? queue->floor - slice : 0;
-
-    if (heap_contains(&s->alarm))
-        heap_remove(&queue->alarms, &s->alarm);
-    s->used = max(s->used, least);
-    s->state = SCHED_READY;
-    heap_insert(&queue->ready, &s->order, s->used);
-}
-
-static struct vcpu *take_next(struct queue *queue)
-{
-    struct heap_node *top = heap_top(&queue->ready);
-
-    if (top == NULL)
-        return NULL;
-    heap_remove(&queue->ready, top);
-    struct vcpu *vcpu = container_of(top, struct vcpu, sched.order);
-    vcpu->sched.state = SCHED_RUNNING;
-    vcpu->sched.woken = false;
-    queue->running = vcpu;
-    queue->floor = max(queue->floor, vcpu->sched.used);
-    queue->turn_start = time_now_tsc();
-    return vcpu;
-}
-
-static void ring_alarms(struct queue *queue)
-{
-    uint64_t now = time_now_tsc();
-
-    for (;;) {
-        struct heap_node *top = heap_top(&queue->alarms);
-
-        if (top == NULL || top->key > now)
-            return;
-        make_ready(queue, container_of(top, struct vcpu, sched.alarm));
-    }
-}
-
-static void end_turn(struct queue *queue, struct vcpu *vcpu, enum sched_result result,
-                     uint64_t deadline)
-{
-    struct sched_entity *s = &vcpu->sched;
-
-    s->used += time_now_tsc() - queue->turn_start;
-    queue->running = NULL;
-    if (result == SCHED_FINISHED) {
-        s->state = SCHED_ABSENT;
-    } else if (result == SCHED_YIELDED || s->woken) {
-        make_ready(queue, vcpu);
-    } else {
-        s->state = SCHED_ASLEEP;
-        if (deadline != UINT64_MAX)
-            heap_insert(&queue->alarms, &s->alarm, deadline);
-    }
-}
-
-/* ---- The interface -----------------------------------------------------------------------------
- */
-
-uint64_t sched_slice_end(void)
-{
-    struct queue *queue = queue_of(this_cpu());
-
     spin_lock(&queue->lock);
-    ring_alarms(queue);
-    struct heap_node *alarm = heap_top(&queue->alarms);
-    uint64_t end = UINT64_MAX;
-    if (heap_top(&queue->ready) != NULL)
-        end = queue->turn_start + slice;
-    else if (alarm != NULL)
-        end = max(alarm->key, queue->turn_start + slice);
-    spin_unlock(&queue->lock);
-    return end;
 }
+
+static void unlock(struct queue *queue)
+{
+    atomic_store_explicit(&queue->turn_end, queue->run.turn_end, memory_order_relaxed);
+    atomic_store_explicit(&queue->others_wait, run_queue_waits(&queue->run), memory_order_relaxed);
+    spin_unlock(&queue->lock);
+}
+
+uint64_t sched_turn_end(void)
+{
+    return atomic_load_explicit(&queue_of(this_cpu())->turn_end, memory_order_relaxed);
+}
+
+bool sched_others_wait(void)
+{
+    return atomic_load_explicit(&queue_of(this_cpu())->others_wait, memory_order_relaxed);
+}
+
+/* ---- The loop ----------------------------------------------------------------------------------
+ */
 
 static void run_turn(struct queue *queue, struct vcpu *vcpu)
 {
-    uint64_t deadline = UINT64_MAX;
-    enum sched_result result = vcpu_run(vcpu, &deadline);
+    uint64_t alarm = UINT64_MAX;
+    enum run_result result = vcpu_run(vcpu, &alarm);
 
-    spin_lock(&queue->lock);
-    end_turn(queue, vcpu, result, deadline);
-    spin_unlock(&queue->lock);
-    if (result == SCHED_FINISHED)
+    lock(queue);
+    run_queue_end_turn(&queue->run, result, alarm, time_now_tsc());
+    queue->members -= result == RUN_FINISHED;
+    unlock(queue);
+    if (result == RUN_FINISHED)
         vm_vcpu_finished(vcpu->vm);
 }
 
-static void idle(struct queue *queue)
+/* Others may have given it work in the meantime: their interrupt then ends the wait at once. */
+static void idle(uint64_t alarm)
 {
-    spin_lock(&queue->lock);
-    struct heap_node *alarm = heap_top(&queue->alarms);
-    uint64_t deadline = alarm != NULL ? alarm->key : UINT64_MAX;
-    spin_unlock(&queue->lock);
-    if (deadline != UINT64_MAX)
-        timer_arm(deadline);
+    if (alarm != UINT64_MAX)
+        timer_arm(alarm);
     cpu_wait();
     timer_disarm();
 }
@@ -160,14 +94,14 @@ void sched_loop_until(bool (*done)(void *arg), void *arg)
     struct queue *queue = queue_of(this_cpu());
 
     while (!done(arg)) {
-        spin_lock(&queue->lock);
-        ring_alarms(queue);
-        struct vcpu *vcpu = take_next(queue);
-        spin_unlock(&queue->lock);
-        if (vcpu != NULL)
-            run_turn(queue, vcpu);
+        lock(queue);
+        struct run_entity *next = run_queue_next(&queue->run, time_now_tsc());
+        uint64_t alarm = run_queue_alarm(&queue->run);
+        unlock(queue);
+        if (next != NULL)
+            run_turn(queue, container_of(next, struct vcpu, sched.run));
         else
-            idle(queue);
+            idle(alarm);
     }
 }
 
@@ -183,58 +117,80 @@ _Noreturn void sched_loop(void)
     panic("the scheduler's loop ended");
 }
 
-void sched_start(struct vcpu *vcpu, struct cpu *home)
+/* ---- What happens from outside -----------------------------------------------------------------
+ */
+
+/* The queue of @cpu has changed. */
+static void tell(struct cpu *cpu)
 {
+    if (cpu != this_cpu()) {
+        interrupt_kick(cpu);
+        return;
+    }
+    struct run_entity *running = queue_of(cpu)->run.running;
+    if (running != NULL)
+        container_of(running, struct vcpu, sched.run)->active->vmx.leave |= VMX_LEAVE;
+}
+
+void sched_interrupt(struct cpu *cpu)
+{
+    struct queue *queue = queue_of(cpu);
+
+    lock(queue);
+    queue->run.turn_end = 0;
+    unlock(queue);
+    tell(cpu);
+}
+
+static struct cpu *find_home(void)
+{
+    struct cpu *home = NULL;
+
+    for (uint32_t i = 0; i < cpu_count(); i++) {
+        struct cpu *cpu = cpu_get(i);
+
+        if (cpu->vmx != NULL && (home == NULL || queue_of(cpu)->members < queue_of(home)->members))
+            home = cpu;
+    }
+    return home;
+}
+
+void sched_start(struct vcpu *vcpu)
+{
+    struct cpu *home = find_home();
     struct queue *queue = queue_of(home);
 
-    spin_lock(&queue->lock);
-    ASSERT(vcpu->sched.state == SCHED_ABSENT);
-    vcpu->sched.home = home;
-    make_ready(queue, vcpu);
-    spin_unlock(&queue->lock);
-    if (home != this_cpu())
-        interrupt_kick(home);
+    ASSERT(vcpu->sched.home == NULL);
+    atomic_store(&vcpu->sched.home, home);
+    lock(queue);
+    run_queue_add(&queue->run, &vcpu->sched.run, time_now_tsc());
+    queue->members++;
+    unlock(queue);
+    tell(home);
 }
 
 bool sched_is_running(struct vcpu *vcpu)
 {
-    struct cpu *home = vcpu->sched.home;
+    struct cpu *home = atomic_load(&vcpu->sched.home);
 
     if (home == NULL)
         return false;
-    spin_lock(&queue_of(home)->lock);
-    bool running = vcpu->sched.state == SCHED_RUNNING;
-    spin_unlock(&queue_of(home)->lock);
+    lock(queue_of(home));
+    bool running = vcpu->sched.run.state == RUN_RUNNING;
+    unlock(queue_of(home));
     return running;
 }
 
 void sched_wake(struct vcpu *vcpu)
 {
-    struct cpu *home = vcpu->sched.home;
-    bool interrupt = false;
+    struct cpu *home = atomic_load(&vcpu->sched.home);
 
     if (home == NULL)
         return;
     struct queue *queue = queue_of(home);
-    spin_lock(&queue->lock);
-    switch (vcpu->sched.state) {
-    case SCHED_ABSENT:
-    case SCHED_READY:
-        break;
-    case SCHED_RUNNING:
-        vcpu->sched.woken = true;
-        interrupt = true;
-        break;
-    case SCHED_ASLEEP:
-        make_ready(queue, vcpu);
-        interrupt = true;
-        break;
-    }
-    spin_unlock(&queue->lock);
-    if (!interrupt)
-        return;
-    if (home != this_cpu())
-        interrupt_kick(home);
-    else if (queue->running != NULL)
-        queue->running->active->vmx.leave |= VMX_LEAVE;
+    lock(queue);
+    bool changed = run_queue_wake(&queue->run, &vcpu->sched.run, time_now_tsc());
+    unlock(queue);
+    if (changed)
+        tell(home);
 }

@@ -2,47 +2,33 @@
 /*
  * The scheduler: which virtual processor a CPU runs.
  *
- * Every vCPU has one home CPU. Those that can run share it in time slices, and the one that has had
- * the least time goes first; one that slept is not owed the time it slept away, beyond one slice.
- * So a vCPU that wakes waits for at most one slice of the one that runs, unless the others had
- * less time than it. A CPU with nothing to run halts until an interrupt.
+ * Every vCPU has one home CPU, the one with the fewest vCPUs when it came. There those that can run
+ * share it as core/run_queue.h says, in slices of 1 ms and turns of at least 100 us: so one that
+ * wakes up after a sleep runs within 100 us, plus the time the hypervisor takes for one exit,
+ * unless others have had as little time. A vCPU that halts, or whose PAUSE loop the processor
+ * reports, gives the rest of its slice away. A CPU with nothing to run halts until an interrupt,
+ * and one with a single vCPU to run never interrupts it.
+ *
+ * What is printed holds up the CPU that prints: on a serial line of 115200 bits per second 87 us
+ * per byte. The boot processor also makes and frees VMs, between its turns.
  */
 #ifndef LAPWING_CORE_SCHED_H
 #define LAPWING_CORE_SCHED_H
 
-#include "core/heap.h"
+#include "core/run_queue.h"
 #include "core/types.h"
 
 struct cpu;
 struct vcpu;
 
-/* A vCPU's place in the scheduler: part of struct vcpu, guarded by its home CPU's queue lock. */
+/* A vCPU's place in the scheduler: part of struct vcpu. */
 struct sched_entity {
-    struct cpu *home;
-    struct heap_node order; /* while it waits to run: by time had */
-    struct heap_node alarm; /* while it sleeps with a deadline: by host TSC */
-    uint64_t used;          /* weighted host TSC ticks it has run */
-    enum sched_state {
-        SCHED_ABSENT, /* not given to the scheduler, or finished */
-        SCHED_READY,
-        SCHED_RUNNING,
-        SCHED_ASLEEP,
-    } state;
-    bool woken; /* while it runs: do not let it sleep before it has looked again */
-};
-
-/* Why vcpu_run() gave the CPU back. */
-enum sched_result {
-    SCHED_YIELDED, /* it could go on */
-    SCHED_SLEEPS,  /* until sched_wake() or its deadline */
-    SCHED_FINISHED /* its VM stops: it must not run again */
+    struct cpu *_Atomic home; /* NULL: not yet given to the scheduler */
+    struct run_entity run;    /* guarded by the home CPU's queue lock */
 };
 
 /* Makes the queues, for the CPUs in VMX operation. Once, when all CPUs run. */
 void sched_init(void);
-
-/* The home for the @n-th vCPU of a VM: CPUs take turns. */
-struct cpu *sched_home(uint32_t n);
 
 /* Makes this CPU run what is given to it, for good. */
 _Noreturn void sched_loop(void);
@@ -50,8 +36,11 @@ _Noreturn void sched_loop(void);
 /* The same until @done, asked between turns and after every interrupt, says so. */
 void sched_loop_until(bool (*done)(void *arg), void *arg);
 
-/* Gives @vcpu, which is in no queue, to the CPU @home. Any CPU. */
-void sched_start(struct vcpu *vcpu, struct cpu *home);
+/* Ends the turn at hand on @cpu, soon, and makes it ask `done`. Any CPU. */
+void sched_interrupt(struct cpu *cpu);
+
+/* Finds a home for @vcpu, which is in no queue, and gives it to that CPU. On the boot processor. */
+void sched_start(struct vcpu *vcpu);
 
 /*
  * Makes @vcpu look at what was posted to it, soon: wakes it, or makes it leave the guest. Who posts
@@ -64,6 +53,9 @@ void sched_wake(struct vcpu *vcpu);
 bool sched_is_running(struct vcpu *vcpu);
 
 /* For the vCPU that runs here: host TSC at which it has to yield; UINT64_MAX: nobody waits. */
-uint64_t sched_slice_end(void);
+uint64_t sched_turn_end(void);
+
+/* For the vCPU that runs here: whether it keeps others waiting. */
+bool sched_others_wait(void);
 
 #endif

@@ -249,16 +249,6 @@ static void preempt(struct vcpu *vcpu)
     }
 }
 
-void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights)
-{
-    struct ept_mapping mapping;
-
-    if (!ept_lookup(&ctx->vcpu->vm->ept[ctx->vtl], gpa, &mapping) ||
-        (mapping.rights & rights) != rights)
-        return NULL;
-    return phys_to_virt(mapping.hpa);
-}
-
 struct vmx_context *vcpu_borrow(struct context *ctx)
 {
     struct vmx_cpu *cpu = this_cpu()->vmx;
@@ -274,12 +264,20 @@ void vcpu_give_back(struct vmx_context *before)
         vmx_load(this_cpu()->vmx, before);
 }
 
+/* The one that keeps the VM's own deadlines; the others sleep through them. */
+static bool keeps_time(const struct vcpu *vcpu)
+{
+    return vcpu->index == 0;
+}
+
 /* Host TSC at which something is due that no interrupt announces. */
 static uint64_t next_deadline(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
+    uint64_t due = UINT64_MAX;
 
+    if (keeps_time(vcpu))
+        due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
     FOR_ENABLED (vcpu, ctx) {
         due = min(due, lapic_timer_deadline(&ctx->lapic));
         if (ctx->hv != NULL)
@@ -288,15 +286,20 @@ static uint64_t next_deadline(struct vcpu *vcpu)
     return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
 }
 
-static void settle(struct vcpu *vcpu)
+static void keep_time(struct vm *vm)
 {
-    struct vm *vm = vcpu->vm;
     uint64_t now = vm_time_tsc(vm);
 
     if (now >= vm->tsc_limit)
         vm_stop(vm, VM_TIME_LIMIT, 0);
     if (now >= machine_due_tsc(&vm->machine) || machine_input_arrived(&vm->machine))
         machine_advance(vm);
+}
+
+static void settle(struct vcpu *vcpu)
+{
+    if (keeps_time(vcpu))
+        keep_time(vcpu->vm);
     if (vcpu->hv != NULL)
         hv_settle(vcpu);
     collect(vcpu);
@@ -311,30 +314,34 @@ void vcpu_attend(struct vcpu *vcpu)
     if (vcpu->hv != NULL)
         hv_retry(vcpu->active);
     deliver(vcpu);
-    vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_slice_end()));
+    vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_turn_end()));
 }
 
-static void enter(struct vcpu *vcpu, uint64_t slice_end)
+/* Whether it should go on running. */
+static bool enter(struct vcpu *vcpu, uint64_t turn_end)
 {
     struct context *ctx = vcpu->active;
 
-    vmx_set_deadline(&ctx->vmx, min(next_deadline(vcpu), slice_end));
+    vmx_set_deadline(&ctx->vmx, min(next_deadline(vcpu), turn_end));
+    vmx_watch_pauses(&ctx->vmx, sched_others_wait());
     switch (vmx_run(&ctx->vmx)) {
     case VMX_RESUME:
     case VMX_PREEMPTED:
-    case VMX_PAUSED:
     case VMX_STOPPED:
-        return;
+        break;
+    case VMX_PAUSED:
+        return false;
     case VMX_HALTED:
         ctx->state = CONTEXT_HALTED;
-        return;
+        break;
     case VMX_TRIPLE_FAULT:
         vm_stop(vcpu->vm, VM_TRIPLE_FAULT, 0);
-        return;
+        break;
     case VMX_ERROR:
         vm_stop(vcpu->vm, VM_ERROR, 0);
-        return;
+        break;
     }
+    return true;
 }
 
 static void unload(struct vcpu *vcpu)
@@ -343,22 +350,23 @@ static void unload(struct vcpu *vcpu)
         vmx_unload(&vcpu->contexts[vtl].vmx);
 }
 
-enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
+enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
 {
     for (;;) {
         vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
         settle(vcpu);
         if (vm_stopping(vcpu->vm)) {
             unload(vcpu);
-            return SCHED_FINISHED;
+            return RUN_FINISHED;
         }
         if (vcpu->active->state != CONTEXT_RUNNABLE) {
             *deadline = next_deadline(vcpu);
-            return SCHED_SLEEPS;
+            return RUN_SLEEPS;
         }
-        uint64_t slice_end = sched_slice_end();
-        if (time_now_tsc() >= slice_end)
-            return SCHED_YIELDED;
-        enter(vcpu, slice_end);
+        uint64_t turn_end = sched_turn_end();
+        if (time_now_tsc() >= turn_end)
+            return RUN_YIELDED;
+        if (!enter(vcpu, turn_end))
+            return RUN_GAVE_WAY;
     }
 }

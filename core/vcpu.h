@@ -61,9 +61,9 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start);
 
 /*
  * A turn: runs @vcpu on this CPU, its home, until its slice is over, it has nothing to do or its VM
- * stops. With SCHED_SLEEPS *deadline is the host TSC at which it wakes by itself. For core/sched.c.
+ * stops. With RUN_SLEEPS *deadline is the host TSC at which it wakes by itself. For core/sched.c.
  */
-enum sched_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
+enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
 
 /* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
 void vcpu_attend(struct vcpu *vcpu);
@@ -80,13 +80,6 @@ static inline bool vcpu_has_vtl(const struct vcpu *vcpu, unsigned vtl)
  */
 struct vmx_context *vcpu_borrow(struct context *ctx);
 void vcpu_give_back(struct vmx_context *before);
-
-/*
- * Where the hypervisor reaches what @ctx sees at @gpa: RAM or a page laid over it, with all of
- * @rights (vmx/ept.h); good up to the end of the page. NULL if it is not that. Any CPU; the rights
- * are those of now.
- */
-void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights);
 
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);

@@ -256,7 +256,7 @@ enum vm_stop vm_run(struct vm *vm)
     log_info("vm %s: started", vm->config->name);
     atomic_store(&vm->vcpus_left, vm->vcpu_count);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        sched_start(vm->vcpus[i], sched_home(i));
+        sched_start(vm->vcpus[i]);
     machine_set_console(vm);
     sched_loop_until(is_finished, vm);
     machine_set_console(NULL);

@@ -44,8 +44,9 @@ static uint32_t controls(const struct vmx_context *ctx, enum vmx_word word,
 
 static uint32_t secondary_controls(const struct vmx_context *ctx)
 {
-    enum vmx_feature wanted[8] = {VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_WBINVD_EXITING};
-    unsigned n = 3;
+    enum vmx_feature wanted[8] = {VMX_EPT, VMX_UNRESTRICTED_GUEST, VMX_WBINVD_EXITING,
+                                  VMX_PAUSE_LOOP_EXITING};
+    unsigned n = 4;
     if (ctx->vpid != 0)
         wanted[n++] = VMX_VPID;
     if (ctx->policy.rdtscp)
@@ -92,6 +93,12 @@ static const enum vmx_feature entry_features[] = {
 static const uint32_t intercepted_exceptions =
     BIT(EXCEPTION_MC) | BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC);
 
+/*
+ * A loop: PAUSEs of CPL 0, each at most so many TSC ticks behind the one before, for longer than
+ * the window. SDM Vol 3C, "Changes to Instruction Behavior in VMX Non-Root Operation".
+ */
+enum { PAUSE_GAP = 128, PAUSE_WINDOW = 4096 };
+
 static void write_controls(struct vmx_context *ctx)
 {
     ctx->primary = controls(ctx, VMX_PRIMARY, primary_features, ARRAY_SIZE(primary_features));
@@ -115,6 +122,10 @@ static void write_controls(struct vmx_context *ctx)
         vmwrite16(VPID, ctx->vpid);
     if (ctx->policy.xsaves)
         vmwrite64(XSS_EXITING_BITMAP, 0);
+    if (vmx_has(ctx->caps, VMX_PAUSE_LOOP_EXITING)) {
+        vmwrite32(PLE_GAP, PAUSE_GAP);
+        vmwrite32(PLE_WINDOW, UINT32_MAX);
+    }
     vmwrite(CR0_MASK, ctx->cr0_mask);
     vmwrite(CR4_MASK, ctx->cr4_mask);
 }
@@ -253,19 +264,18 @@ void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
     invept(ctx->caps, ept->pointer);
 }
 
-void vmx_use_mbec(struct vmx_context *ctx, bool on)
-{
-    uint32_t bit = vmx_feature_bit(ctx->caps, VMX_MODE_BASED_EXECUTE);
-    uint32_t secondary = vmread32(SECONDARY_CONTROLS);
-    ctx->mbec = on;
-    vmwrite32(SECONDARY_CONTROLS, on ? secondary | bit : secondary & ~bit);
-    invept(ctx->caps, ctx->ept->pointer);
-}
-
 void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)
 {
     (void)ctx;
     vmwrite64(TSC_OFFSET, offset);
+}
+
+void vmx_watch_pauses(struct vmx_context *ctx, bool watch)
+{
+    if (watch == ctx->watches_pauses || !vmx_has(ctx->caps, VMX_PAUSE_LOOP_EXITING))
+        return;
+    ctx->watches_pauses = watch;
+    vmwrite32(PLE_WINDOW, watch ? PAUSE_WINDOW : UINT32_MAX);
 }
 
 void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc)

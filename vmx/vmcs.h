@@ -87,6 +87,8 @@ struct vmcs_field_natural {
     F(ENTRY_INSTRUCTION_LENGTH, 0x401a)                                                            \
     F(TPR_THRESHOLD, 0x401c)                                                                       \
     F(SECONDARY_CONTROLS, 0x401e)                                                                  \
+    F(PLE_GAP, 0x4020)                                                                             \
+    F(PLE_WINDOW, 0x4022)                                                                          \
     F(INSTRUCTION_ERROR, 0x4400)                                                                   \
     F(EXIT_REASON, 0x4402)                                                                         \
     F(EXIT_INTERRUPTION_INFO, 0x4404)                                                              \
