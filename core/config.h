@@ -62,12 +62,13 @@ struct config_vm {
     uint32_t first_apic_id;  /* index in struct config's apic_ids; `vcpus` of them */
     uint32_t cores, threads; /* per package (0: all that there are), per core */
     struct config_topology topology;
-    uint32_t id_match;      /* enum config_id_match */
-    uint32_t x2apic;        /* 1: offered */
-    uint32_t on_exit;       /* enum config_on_exit */
-    uint32_t hyperv;        /* 1: offered */
-    uint32_t vtls;          /* virtual trust levels that its guest may have */
-    uint64_t time_limit_ns; /* of guest time; 0: none */
+    uint32_t id_match;             /* enum config_id_match */
+    uint32_t x2apic;               /* 1: offered */
+    uint32_t on_exit;              /* enum config_on_exit */
+    uint32_t intercept_exceptions; /* 1: all of them */
+    uint32_t hyperv;               /* 1: offered */
+    uint32_t vtls;                 /* virtual trust levels that its guest may have */
+    uint64_t time_limit_ns;        /* of guest time; 0: none */
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;

@@ -118,6 +118,16 @@ const struct config_key config_keys[] = {
         .doc = "Which APICs take a message for an ID that is not simply theirs: docs/errata.md.",
     },
     {
+        VM(intercept_exceptions),
+        .name = "intercept_exceptions",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc =
+            "Whether all exceptions of the guest pass through Lapwing, which costs a VM exit each: "
+            "docs/errata.md.",
+    },
+    {
         VM(hyperv),
         .name = "hyperv",
         .kind = CONFIG_KIND_WORD,

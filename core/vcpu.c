@@ -30,6 +30,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
         return false;
     }
     guest_policy(&policy);
+    policy.intercept_exceptions = vcpu->vm->config->intercept_exceptions;
     if (!vmx_context_init(&ctx->vmx, this_cpu()->vmx, &policy, &exit_client, ctx, &vcpu->regs,
                           &vcpu->vm->ept[vtl])) {
         guest_apic_destroy(ctx);

@@ -90,8 +90,12 @@ static const enum vmx_feature entry_features[] = {
 };
 
 /* #MC is the host's. #DB and #AC: see reflect_debug_exception(). */
-static const uint32_t intercepted_exceptions =
-    BIT(EXCEPTION_MC) | BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC);
+static uint32_t intercepted_exceptions(const struct vmx_context *ctx)
+{
+    if (ctx->policy.intercept_exceptions)
+        return UINT32_MAX;
+    return BIT(EXCEPTION_MC) | BIT(EXCEPTION_DB) | BIT(EXCEPTION_AC);
+}
 
 /*
  * A loop: PAUSEs of CPL 0, each at most so many TSC ticks behind the one before, for longer than
@@ -107,7 +111,7 @@ static void write_controls(struct vmx_context *ctx)
     vmwrite32(SECONDARY_CONTROLS, secondary_controls(ctx));
     vmwrite32(EXIT_CONTROLS, controls(ctx, VMX_EXIT, exit_features, ARRAY_SIZE(exit_features)));
     vmwrite32(ENTRY_CONTROLS, controls(ctx, VMX_ENTRY, entry_features, ARRAY_SIZE(entry_features)));
-    vmwrite32(EXCEPTION_BITMAP, intercepted_exceptions);
+    vmwrite32(EXCEPTION_BITMAP, intercepted_exceptions(ctx));
     vmwrite32(PAGE_FAULT_MASK, 0);
     vmwrite32(PAGE_FAULT_MATCH, 0);
     vmwrite32(CR3_TARGET_COUNT, 0);

@@ -178,6 +178,7 @@ static void reflect(struct vmx_context *ctx, uint32_t info)
         .vector = field_get(info, EVENT_VECTOR),
         .has_error = info & EVENT_HAS_ERROR,
         .error = info & EVENT_HAS_ERROR ? vmread32(EXIT_ERROR_CODE) : 0,
+        .address = vmread(EXIT_QUALIFICATION), /* of #PF; others have none */
     };
     uint64_t rflags = vmread(GUEST_RFLAGS);
     vmx_inject_exception(ctx, &exception);
@@ -212,10 +213,8 @@ enum vmx_outcome exit_exception(struct vmx_context *ctx)
         reflect(ctx, info);
         keep_single_step_consistent();
         return VMX_RESUME;
-    case EXCEPTION_AC:
+    default:
         reflect(ctx, info);
         return VMX_RESUME;
-    default:
-        return vmx_fail(ctx, "unexpected exit for exception %u", vector);
     }
 }

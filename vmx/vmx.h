@@ -380,6 +380,7 @@ struct vmx_policy {
     bool rdtscp;           /* and IA32_TSC_AUX */
     bool invpcid;
     bool xsaves;
+    bool intercept_exceptions; /* also those that Lapwing has no use for */
 };
 
 enum {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Control registers: every bit reads back as the guest wrote it, illegal combinations raise #GP(0).
    SDM Vol 3A, "Control Registers"; Vol 2, "MOV - Move to/from Control Registers". */
 #include "tests/guest/guest.h"

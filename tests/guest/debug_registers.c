@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Debug registers: they keep values, breakpoints hit, also over instructions that leave the guest.
    SDM Vol 3B, "Debug Registers". */
 #include "tests/guest/guest.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Exceptions that the guest raises reach the guest, with the error code and address of the SDM
    (Vol 3A, "Interrupt and Exception Handling"). */
 #include "tests/guest/guest.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* 32-bit paging with 4 MiB and 4 KiB pages, and PAE paging with its page-directory-pointer table:
    both switched on and off by a guest in protected mode. SDM Vol 3A, "Paging". */
 #include "tests/guest/guest.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Hardware task switches by CALL, JMP, IRET, and task gates for software, exceptions, interrupts
    and NMIs. SDM Vol 3A, "Task Management". */
 #include "tests/guest/guest.h"

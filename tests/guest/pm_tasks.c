@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Hardware task switches: JMP, CALL, IRET, task gates, 16-bit tasks, CR3, T flag and faults. */
 #include "tests/guest/guest.h"
 

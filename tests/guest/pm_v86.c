@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Virtual-8086 mode: exits from a 16-bit task, the I/O permission map, faults to the monitor, and
    an interrupt. SDM Vol 3B, "8086 Emulation". */
 #include "tests/guest/guest.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* Events whose delivery touches memory for the first time: should that leave the guest, the event
    must still arrive, once, complete. Each uses a stack that nobody has touched. */
 // memory: 128M

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// variant: intercepted intercept_exceptions=on
 /* With TF set, the instruction after POPF is followed by #DB, also when the hypervisor emulates it.
    SDM Vol 3B, "Single-Step Exception Condition". */
 #include "tests/guest/guest.h"

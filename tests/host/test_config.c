@@ -245,17 +245,19 @@ static void bad_keys(void **state)
     (void)state;
     refuses_in_vm("memroy = 1G",
                   "1: unknown key 'memroy' in [vm a]; expected one of memory, vcpus, apic_ids, "
-                  "cores, threads, x2apic, id_match, hyperv, vtls, kernel, initrd, module, "
+                  "cores, threads, x2apic, id_match, intercept_exceptions, hyperv, vtls, kernel, "
+                  "initrd, module, "
                   "cmdline, time_limit, "
                   "on_exit, console");
-    refuses_in_vm("log = info",
-                  "1: unknown key 'log' in [vm a]; expected one of memory, vcpus, apic_ids, "
-                  "cores, threads, x2apic, id_match, hyperv, vtls, kernel, initrd, "
-                  "module, cmdline, time_limit, on_exit, console");
     refuses_in_vm(
-        "= x", "1: unknown key '' in [vm a]; expected one of memory, vcpus, apic_ids, "
-               "cores, threads, x2apic, id_match, hyperv, vtls, kernel, initrd, module, cmdline, "
-               "time_limit, on_exit, console");
+        "log = info",
+        "1: unknown key 'log' in [vm a]; expected one of memory, vcpus, apic_ids, "
+        "cores, threads, x2apic, id_match, intercept_exceptions, hyperv, vtls, kernel, initrd, "
+        "module, cmdline, time_limit, on_exit, console");
+    refuses_in_vm("= x", "1: unknown key '' in [vm a]; expected one of memory, vcpus, apic_ids, "
+                         "cores, threads, x2apic, id_match, intercept_exceptions, hyperv, vtls, "
+                         "kernel, initrd, module, cmdline, "
+                         "time_limit, on_exit, console");
     refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
                                      "expected one of log, emulator_exit");
     refuses_in_vm("  kernel = again",
