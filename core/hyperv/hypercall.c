@@ -195,7 +195,6 @@ static bool is_valid_input(struct hv_hypercall *call, const struct hv_call *entr
 
     call->variable = 8 * (uint32_t)field_get(call->input, HV_INPUT_VARIABLE);
     call->count = (uint32_t)field_get(call->input, HV_INPUT_COUNT);
-    call->index = start;
     call->first = start;
     if (call->input & HV_INPUT_RESERVED)
         return false;
@@ -216,6 +215,7 @@ static enum hv_status execute(struct hv_hypercall *call, const struct hv_call *e
     enum hv_status status = read_parameters(call, entry);
     if (status != HV_SUCCESS)
         return status;
+    call->index = call->first;
     call->deadline = time_now_tsc() + time_tsc_hz() / BUDGETS_PER_SECOND;
     status = entry->handler(call);
     if (status == HV_SUCCESS || call->index > call->first)
