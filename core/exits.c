@@ -4,12 +4,13 @@
 
 #include "core/cpuid.h"
 #include "core/guest_apic.h"
-#include "core/guest_memory.h"
 #include "core/hyperv/hyperv.h"
+#include "core/hyperv/intercept.h"
 #include "core/interrupt.h"
 #include "core/linear.h"
 #include "core/machine.h"
 #include "core/mmio.h"
+#include "core/string.h"
 #include "core/vcpu.h"
 
 static struct vcpu *vcpu_of(void *owner)
@@ -63,7 +64,11 @@ static enum vmx_action on_write(void *owner, uint64_t gla, const void *from, siz
 
 static bool on_read_pdpte(void *owner, uint64_t gpa, uint64_t *value)
 {
-    return gm_read(&vcpu_of(owner)->vm->memory, gpa, value, sizeof(*value));
+    const void *entry = context_view(owner, gpa, EPT_R);
+
+    if (entry != NULL)
+        memcpy(value, entry, sizeof(*value));
+    return entry != NULL;
 }
 
 static uint64_t on_read_cr8(void *owner)
@@ -80,8 +85,10 @@ static enum vmx_action on_ept_violation(void *owner, const struct vmx_ept_violat
 {
     struct vcpu *vcpu = vcpu_of(owner);
 
-    if (vcpu->hv != NULL && violation->rights != 0)
-        return hv_forbidden(vcpu, violation);
+    enum vmx_action action;
+
+    if (vcpu->hv != NULL && hv_violation(vcpu, violation, &action))
+        return action;
     return mmio_emulate(vcpu, violation);
 }
 

@@ -5,7 +5,7 @@
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/guest_apic.h"
-#include "core/guest_memory.h"
+#include "core/hyperv/intercept.h"
 #include "core/log.h"
 #include "core/machine.h"
 #include "core/string.h"
@@ -17,6 +17,14 @@
 struct span {
     gpa_t gpa;
     size_t size;
+    uint8_t *ram; /* NULL: a device's, or nobody's */
+};
+
+/* A walk of the page tables of a vcpu's active context, and the entry at which it failed. */
+struct table_walk {
+    struct vcpu *vcpu;
+    gpa_t entry;
+    bool write;
 };
 
 enum { SPANS_MAX = 2 };
@@ -24,18 +32,25 @@ _Static_assert(LINEAR_MAX <= PAGE_SIZE, "an access touches at most two pages");
 
 static bool read_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t *value)
 {
-    const struct vcpu *vcpu = ctx;
+    struct table_walk *w = ctx;
+    const void *entry = context_view(w->vcpu->active, gpa, EPT_R);
 
     *value = 0;
-    return gm_read(&vcpu->vm->memory, gpa, value, size);
+    w->entry = gpa;
+    w->write = false;
+    if (entry != NULL)
+        memcpy(value, entry, size);
+    return entry != NULL;
 }
 
 static bool exchange_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t expected,
                            uint64_t desired, bool *swapped)
 {
-    const struct vcpu *vcpu = ctx;
-    void *entry = gm_ptr(&vcpu->vm->memory, gpa, size);
+    struct table_walk *w = ctx;
+    void *entry = context_view(w->vcpu->active, gpa, EPT_R | EPT_W);
 
+    w->entry = gpa;
+    w->write = true;
     if (entry == NULL)
         return false;
     if (size == 4) {
@@ -62,7 +77,6 @@ static struct walk_env paging_state(struct vcpu *vcpu)
         .ac = vmx_get(vmx, VMX_RFLAGS) & RFLAGS_AC,
         .maxphyaddr = vmx->policy.physical_bits,
         .page_1g = true,
-        .ctx = vcpu,
         .read = read_entry,
         .compare_exchange = exchange_entry,
     };
@@ -79,18 +93,37 @@ static unsigned walk_access_of(unsigned access)
            (access & VMX_ACCESS_SYSTEM ? WALK_IMPLICIT_SUPERVISOR : 0u);
 }
 
-static enum vmx_action stop_for_table(struct vcpu *vcpu, gva_t gla)
+/* What becomes of an access to @gpa that the active context may not make; false: there is nothing
+ * that it could be allowed to do. */
+static bool refused(struct vcpu *vcpu, gpa_t gpa, gva_t gla, unsigned access, bool table_walk,
+                    enum vmx_action *action)
 {
+    const struct vmx_ept_violation violation = {
+        .gpa = gpa, .gla = gla, .access = access, .gla_valid = true, .table_walk = table_walk};
+
+    return vcpu->hv != NULL && hv_violation(vcpu, &violation, action);
+}
+
+static enum vmx_action no_table(struct table_walk *w, gva_t gla)
+{
+    struct vcpu *vcpu = w->vcpu;
+    enum vmx_action action;
+
+    if (refused(vcpu, w->entry, gla, w->write ? VMX_ACCESS_WRITE : 0, true, &action))
+        return action;
     log_error("vm %s: vcpu %u: a paging structure for 0x%llx is not in the guest's RAM",
               vcpu->vm->config->name, vcpu->index, (unsigned long long)gla);
     vm_stop(vcpu->vm, VM_ERROR, 0);
     return VMX_STOP;
 }
 
-static enum vmx_action translate_page(struct vcpu *vcpu, const struct walk_env *env, gva_t gla,
+static enum vmx_action translate_page(struct walk_env *env, struct vcpu *vcpu, gva_t gla,
                                       unsigned access, gpa_t *gpa, struct vmx_exception *fault)
 {
+    struct table_walk w = {.vcpu = vcpu};
     struct walk_out out;
+
+    env->ctx = &w;
 
     switch (walk(env, gla, walk_access_of(access), &out)) {
     case WALK_OK:
@@ -108,7 +141,17 @@ static enum vmx_action translate_page(struct vcpu *vcpu, const struct walk_env *
     case WALK_NO_TABLE:
         break;
     }
-    return stop_for_table(vcpu, gla);
+    return no_table(&w, gla);
+}
+
+/* The right in the EPT that an access takes. */
+static unsigned right_for(const struct vcpu *vcpu, unsigned access, unsigned cpl)
+{
+    if (access & VMX_ACCESS_WRITE)
+        return EPT_W;
+    if (access & VMX_ACCESS_EXECUTE)
+        return vcpu->active->vmx.mbec && cpl == 3 ? EPT_UX : EPT_X;
+    return EPT_R;
 }
 
 /* Linear addresses have 32 bits outside IA-32e mode. */
@@ -129,8 +172,11 @@ static enum vmx_action translate(struct vcpu *vcpu, gva_t gla, size_t size, unsi
 
         gla = wrap(&env, gla);
         span->size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
-        enum vmx_action action = translate_page(vcpu, &env, gla, access, &span->gpa, fault);
+        enum vmx_action action = translate_page(&env, vcpu, gla, access, &span->gpa, fault);
         if (action != VMX_NEXT)
+            return action;
+        span->ram = context_view(vcpu->active, span->gpa, right_for(vcpu, access, env.cpl));
+        if (span->ram == NULL && refused(vcpu, span->gpa, gla, access, false, &action))
             return action;
         gla += span->size;
         size -= span->size;
@@ -191,7 +237,9 @@ enum vmx_action linear_read(struct vcpu *vcpu, gva_t gla, void *to, size_t size,
     if (action != VMX_NEXT)
         return action;
     for (unsigned i = 0; i < count; i++) {
-        if (!gm_read(&vcpu->vm->memory, spans[i].gpa, bytes, spans[i].size))
+        if (spans[i].ram != NULL)
+            memcpy(bytes, spans[i].ram, spans[i].size);
+        else
             read_device(vcpu, spans[i].gpa, bytes, spans[i].size);
         bytes += spans[i].size;
     }
@@ -210,7 +258,9 @@ enum vmx_action linear_write(struct vcpu *vcpu, gva_t gla, const void *from, siz
     if (action != VMX_NEXT)
         return action;
     for (unsigned i = 0; i < count; i++) {
-        if (!gm_write(&vcpu->vm->memory, spans[i].gpa, bytes, spans[i].size))
+        if (spans[i].ram != NULL)
+            memcpy(spans[i].ram, bytes, spans[i].size);
+        else
             write_device(vcpu, spans[i].gpa, bytes, spans[i].size);
         bytes += spans[i].size;
     }
@@ -232,4 +282,34 @@ enum vmx_action linear_fetch(struct vcpu *vcpu, uint8_t *bytes, size_t size, siz
         VMX_NEXT)
         *count = size;
     return VMX_NEXT;
+}
+
+/* As far as a page goes: the bytes at @gla that a fetch would get, without a trace of it. */
+static size_t peek_page(struct vcpu *vcpu, gva_t gla, uint8_t *bytes, size_t size)
+{
+    struct walk_env env = paging_state(vcpu);
+    struct table_walk w = {.vcpu = vcpu};
+    struct walk_out out;
+
+    env.ctx = &w;
+    size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
+    if (walk(&env, wrap(&env, gla), WALK_EXECUTE | WALK_KEEP_TABLES, &out) != WALK_OK)
+        return 0;
+    const void *ram =
+        context_view(vcpu->active, out.gpa, right_for(vcpu, VMX_ACCESS_EXECUTE, env.cpl));
+    if (ram == NULL)
+        return 0;
+    memcpy(bytes, ram, size);
+    return size;
+}
+
+size_t linear_peek_code(struct vcpu *vcpu, uint8_t *bytes, size_t size)
+{
+    struct vmx_context *vmx = &vcpu->active->vmx;
+    gva_t gla = vmx_get_segment(vmx, VMX_CS).base + vmx_get(vmx, VMX_RIP);
+    size_t count = peek_page(vcpu, gla, bytes, size);
+
+    if (count > 0 && count < size)
+        count += peek_page(vcpu, gla + count, bytes + count, size - count);
+    return count;
 }

@@ -14,6 +14,8 @@ enum { LINEAR_MAX = 256 };
  * Copy @size bytes (1 to LINEAR_MAX) with the permissions that @access (VMX_ACCESS_*) and the
  * active context's paging mode ask for; all bytes or none. On the CPU that runs @vcpu.
  *
+ * A VTL above the active one may deny any of it: VMX_AGAIN then, with that VTL told.
+ *
  * VMX_NEXT: done. VMX_RAISE: *fault says what the guest would get. VMX_AGAIN: other processors
  * keep changing the page tables; run the instruction again. VMX_STOP: the VM was ended with a
  * message, because its paging structures lie outside its RAM.
@@ -29,5 +31,9 @@ enum vmx_action linear_write(struct vcpu *vcpu, gva_t gla, const void *from, siz
  */
 enum vmx_action linear_fetch(struct vcpu *vcpu, uint8_t *bytes, size_t size, size_t *count,
                              struct vmx_exception *fault);
+
+/* How many of the @size bytes at RIP could be fetched, and these; no flag, fault or intercept comes
+ * of it. */
+size_t linear_peek_code(struct vcpu *vcpu, uint8_t *bytes, size_t size);
 
 #endif

@@ -250,6 +250,16 @@ static void preempt(struct vcpu *vcpu)
     }
 }
 
+void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights)
+{
+    struct ept_mapping mapping;
+
+    if (!ept_lookup(&ctx->vcpu->vm->ept[ctx->vtl], gpa, &mapping) ||
+        (mapping.rights & rights) != rights)
+        return NULL;
+    return phys_to_virt(mapping.hpa);
+}
+
 struct vmx_context *vcpu_borrow(struct context *ctx)
 {
     struct vmx_cpu *cpu = this_cpu()->vmx;

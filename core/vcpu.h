@@ -81,6 +81,13 @@ static inline bool vcpu_has_vtl(const struct vcpu *vcpu, unsigned vtl)
 struct vmx_context *vcpu_borrow(struct context *ctx);
 void vcpu_give_back(struct vmx_context *before);
 
+/*
+ * Where the hypervisor reaches what @ctx sees at @gpa: RAM or a page laid over it, with all of
+ * @rights (vmx/ept.h); good up to the end of the page. NULL if it is not that. Any CPU; the rights
+ * are those of now.
+ */
+void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights);
+
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
 

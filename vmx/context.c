@@ -268,6 +268,15 @@ void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
     invept(ctx->caps, ept->pointer);
 }
 
+void vmx_use_mbec(struct vmx_context *ctx, bool on)
+{
+    uint32_t bit = vmx_feature_bit(ctx->caps, VMX_MODE_BASED_EXECUTE);
+    uint32_t secondary = vmread32(SECONDARY_CONTROLS);
+    ctx->mbec = on;
+    vmwrite32(SECONDARY_CONTROLS, on ? secondary | bit : secondary & ~bit);
+    invept(ctx->caps, ctx->ept->pointer);
+}
+
 void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)
 {
     (void)ctx;

@@ -22,8 +22,24 @@ enum {
              */
 #define ENTRY_TABLE (uint64_t) EPT_RWX
 
+/* Ours, too: what a leaf's owner denies, in EPT_* bits. */
+#define ENTRY_DENIED       MASK(56, 53)
+#define ENTRY_DENIED_SHIFT 53
+
 #define EPTP_WRITE_BACK 6
 #define EPTP_LEVELS     (3 << 3) /* number of levels minus 1 */
+
+static uint64_t denied_bits(unsigned denied)
+{
+    uint64_t bits = (denied & (EPT_R | EPT_W | EPT_X)) | (denied & EPT_UX ? BIT(3) : 0);
+    return bits << ENTRY_DENIED_SHIFT;
+}
+
+static unsigned denied_of(uint64_t entry)
+{
+    unsigned bits = field_get(entry, ENTRY_DENIED);
+    return (bits & (EPT_R | EPT_W | EPT_X)) | (bits & BIT(3) ? EPT_UX : 0);
+}
 
 enum kind { MAP, UNMAP, PROTECT };
 
@@ -32,7 +48,8 @@ struct change {
     uint64_t gpa;
     uint64_t size;
     uint64_t hpa;  /* MAP: of gpa */
-    uint64_t bits; /* MAP: of the leaf, less address and size; PROTECT: rights */
+    uint64_t bits; /* MAP: of the leaf, less address and size; PROTECT: what `mask` becomes */
+    uint64_t mask; /* PROTECT: of the leaf's bits that change */
 };
 
 static uint64_t span_of(unsigned level)
@@ -124,7 +141,7 @@ static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
     if (!table)
         return NULL;
     if (is_leaf(old)) {
-        uint64_t bits = old & (ENTRY_RIGHTS | ENTRY_TYPE);
+        uint64_t bits = old & (ENTRY_RIGHTS | ENTRY_TYPE | ENTRY_DENIED);
         for (unsigned i = 0; i < ENTRIES; i++) {
             uint64_t hpa = (old & ENTRY_ADDRESS) + i * span_of(level - 1);
             table[i] = leaf(hpa, bits, level - 1);
@@ -132,6 +149,12 @@ static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
     }
     write_entry(ept, slot, ept->memory->physical(ept->memory->arg, table) | ENTRY_TABLE);
     return table;
+}
+
+/* What is denied of an address stays denied whatever is mapped there. */
+static uint64_t denied_to_keep(uint64_t entry)
+{
+    return is_leaf(entry) ? entry & ENTRY_DENIED : 0;
 }
 
 /* Changes one entry for good; false if that must be done entry by entry below it. */
@@ -142,7 +165,7 @@ static bool change_entry(struct ept *ept, uint64_t *slot, unsigned level, const 
     case MAP:
         if (!whole || !may_be_leaf(ept, level) || !is_aligned(c->hpa, span_of(level)))
             return false;
-        replace(ept, slot, leaf(c->hpa, c->bits, level), level);
+        replace(ept, slot, leaf(c->hpa, c->bits | denied_to_keep(*slot), level), level);
         return true;
     case UNMAP:
         if (*slot == 0)
@@ -156,7 +179,7 @@ static bool change_entry(struct ept *ept, uint64_t *slot, unsigned level, const 
             return true;
         if (!whole || !is_leaf(*slot))
             return false;
-        write_entry(ept, slot, (*slot & ~ENTRY_RIGHTS) | c->bits);
+        write_entry(ept, slot, (*slot & ~c->mask) | c->bits);
         return true;
     }
     return true;
@@ -222,7 +245,7 @@ bool ept_map(struct ept *ept, uint64_t gpa, uint64_t hpa, uint64_t size, unsigne
 {
     assert_range(gpa, size);
     ASSERT(is_aligned(hpa, EPT_PAGE_4K) && (hpa & ~ENTRY_ADDRESS) == 0);
-    ASSERT(rights != 0 && (rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
+    ASSERT((rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
     struct change c = {
         .kind = MAP, .gpa = gpa, .size = size, .hpa = hpa, .bits = rights | (uint64_t)type << 3};
     return change(ept, ept->root, ROOT_LEVEL, &c);
@@ -235,12 +258,23 @@ bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size)
     return change(ept, ept->root, ROOT_LEVEL, &c);
 }
 
+static bool protect(struct ept *ept, uint64_t gpa, uint64_t size, uint64_t mask, uint64_t bits)
+{
+    unsigned rights = bits & EPT_RWX;
+    assert_range(gpa, size);
+    ASSERT((bits & ~mask) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
+    struct change c = {.kind = PROTECT, .gpa = gpa, .size = size, .mask = mask, .bits = bits};
+    return change(ept, ept->root, ROOT_LEVEL, &c);
+}
+
 bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights)
 {
-    assert_range(gpa, size);
-    ASSERT((rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
-    struct change c = {.kind = PROTECT, .gpa = gpa, .size = size, .bits = rights};
-    return change(ept, ept->root, ROOT_LEVEL, &c);
+    return protect(ept, gpa, size, ENTRY_RIGHTS, rights);
+}
+
+bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights, unsigned denied)
+{
+    return protect(ept, gpa, size, ENTRY_RIGHTS | ENTRY_DENIED, rights | denied_bits(denied));
 }
 
 unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[4])
@@ -269,6 +303,7 @@ bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping
         return false;
     mapping->hpa = (entry & ENTRY_ADDRESS) + (gpa & (mapping->size - 1));
     mapping->rights = entry & ENTRY_RIGHTS;
+    mapping->denied = denied_of(entry);
     mapping->type = field_get(entry, ENTRY_TYPE);
     return true;
 }

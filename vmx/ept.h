@@ -61,6 +61,7 @@ struct ept_mapping {
     uint64_t hpa;  /* of the address asked for, not of its page's start */
     uint64_t size; /* EPT_PAGE_* of the mapping, or of the hole at whose entry the walk ended */
     unsigned rights;
+    unsigned denied; /* of them, as ept_restrict() said */
     enum ept_memory_type type;
 };
 
@@ -79,7 +80,7 @@ void ept_reclaim(struct ept *ept);
 /*
  * Maps [gpa, gpa + size) to [hpa, hpa + size), replacing what was there, with the largest pages
  * that alignment and processor allow. All three are multiples of 4096; the range ends at or below
- * EPT_GPA_LIMIT; size is not 0. rights are not 0 and such as the processor takes: no W without R,
+ * EPT_GPA_LIMIT; size is not 0. rights are such as the processor takes: no W without R,
  * X without R only where there is VMX_EPT_EXECUTE_ONLY. False if memory ran out: part of the
  * range may then be mapped.
  */
@@ -95,6 +96,12 @@ bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size);
  * was lacking: part of the range may then be changed.
  */
 bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights);
+
+/*
+ * The same, and notes beside the rights which ones the owner denies there, for the owner to read
+ * again: that stays until changed, even when something else is mapped at the address.
+ */
+bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights, unsigned denied);
 
 /* True if gpa is mapped, even with no rights. *mapping is filled in either case. */
 bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping);

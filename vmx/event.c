@@ -146,6 +146,77 @@ void event_enter(struct vmx_context *ctx)
     ctx->event = 0;
 }
 
+struct vmx_event vmx_get_event(struct vmx_context *ctx)
+{
+    uint32_t info = ctx->event;
+    return (struct vmx_event){
+        .pending = info != 0,
+        .vector = field_get(info, EVENT_VECTOR),
+        .type = field_get(info, EVENT_TYPE),
+        .has_error = info & EVENT_HAS_ERROR,
+        .length = made_by_instruction(info) ? ctx->event_length : 0,
+        .error = info & EVENT_HAS_ERROR ? ctx->event_error : 0,
+    };
+}
+
+/* SDM Vol 3C, "Checks on VM-Entry Control Fields". */
+static bool event_exists(const struct vmx_event *event)
+{
+    bool exception = event->type == EVENT_HARDWARE_EXCEPTION;
+    switch (event->type) {
+    case EVENT_EXTERNAL_INTERRUPT:
+        break;
+    case EVENT_NMI:
+        return event->vector == EXCEPTION_NMI && !event->has_error;
+    case EVENT_HARDWARE_EXCEPTION:
+        return event->vector < 32 && event->vector != EXCEPTION_NMI;
+    case EVENT_SOFTWARE_INTERRUPT:
+    case EVENT_PRIVILEGED_SOFTWARE_EXCEPTION:
+    case EVENT_SOFTWARE_EXCEPTION:
+        if (event->length == 0 || event->length > 15)
+            return false;
+        break;
+    default:
+        return false;
+    }
+    return exception || !event->has_error;
+}
+
+bool vmx_set_event(struct vmx_context *ctx, const struct vmx_event *event)
+{
+    if (event->pending && !event_exists(event))
+        return false;
+    ctx->event = event->pending ? event_info(event->type, event->vector) |
+                                      (event->has_error ? EVENT_HAS_ERROR : 0)
+                                : 0;
+    ctx->event_error = event->error;
+    ctx->event_length = event->length;
+    return true;
+}
+
+struct vmx_blocking vmx_get_blocking(struct vmx_context *ctx)
+{
+    (void)ctx;
+    uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
+    return (struct vmx_blocking){
+        .shadow = blocking & BLOCKING_BY_STI_OR_MOV_SS,
+        .nmi = blocking & BLOCKING_BY_NMI,
+    };
+}
+
+/* A shadow that is there keeps its kind. */
+void vmx_set_blocking(struct vmx_context *ctx, struct vmx_blocking blocking)
+{
+    (void)ctx;
+    uint32_t value = vmread32(GUEST_INTERRUPTIBILITY);
+    if (!blocking.shadow)
+        value &= ~(uint32_t)BLOCKING_BY_STI_OR_MOV_SS;
+    else if (!(value & BLOCKING_BY_STI_OR_MOV_SS))
+        value |= vmread(GUEST_RFLAGS) & RFLAGS_IF ? BLOCKING_BY_STI : BLOCKING_BY_MOV_SS;
+    value = blocking.nmi ? value | BLOCKING_BY_NMI : value & ~(uint32_t)BLOCKING_BY_NMI;
+    vmwrite32(GUEST_INTERRUPTIBILITY, value);
+}
+
 static void host_exception(uint8_t vector)
 {
     if (vector == EXCEPTION_NMI)

@@ -81,6 +81,18 @@ static void evict_regs(struct guest_regs *regs)
     regs->cpu = NULL;
 }
 
+uint8_t *vmx_fpu_image(struct vmx_context *ctx)
+{
+    enum { XSTATE_BV = 512 };
+    uint8_t *image = ctx->regs->fpu;
+    ASSERT(!ctx->regs->cpu || ctx->regs->cpu == ctx->cpu);
+    if (ctx->regs->cpu)
+        evict_regs(ctx->regs);
+    if (ctx->regs->xcr0_allowed != 0)
+        image[XSTATE_BV] |= XCR0_X87 | XCR0_SSE;
+    return image;
+}
+
 void vmx_make_live(struct vmx_context *ctx)
 {
     struct vmx_cpu *cpu = ctx->cpu;

@@ -88,6 +88,9 @@ size_t vmx_fpu_size(uint64_t xcr0_allowed);
 /* Gives *regs the power-up values, with that FPU memory. Not while it sits in a processor. */
 void vmx_regs_init(struct guest_regs *regs, uint64_t xcr0_allowed, void *fpu);
 
+/* The FXSAVE image of the shared registers, to read and change before the next vmx_run(). */
+uint8_t *vmx_fpu_image(struct vmx_context *ctx);
+
 /* INIT of the shared registers: all but FPU state and XCR0. On the processor that runs them. */
 void vmx_regs_init_signal(struct vmx_context *ctx);
 
@@ -240,6 +243,27 @@ struct vmx_exception {
 void vmx_inject_exception(struct vmx_context *ctx, const struct vmx_exception *exception);
 void vmx_inject_gp(struct vmx_context *ctx); /* #GP(0) */
 void vmx_inject_ud(struct vmx_context *ctx);
+
+/* What the next entry delivers: an exit interrupted its delivery, or it was injected. */
+struct vmx_event {
+    bool pending;
+    uint8_t vector;
+    uint8_t type; /* SDM Vol 3C, "Format of the VM-Entry Interruption-Information Field" */
+    bool has_error;
+    uint8_t length; /* of the instruction that made it, if one did */
+    uint32_t error;
+};
+struct vmx_event vmx_get_event(struct vmx_context *ctx);
+bool vmx_set_event(struct vmx_context *ctx,
+                   const struct vmx_event *event); /* false: no such event */
+
+/* Whether STI or MOV SS holds back interrupts for one instruction, and an NMI handler holds back
+ * NMIs. */
+struct vmx_blocking {
+    bool shadow, nmi;
+};
+struct vmx_blocking vmx_get_blocking(struct vmx_context *ctx);
+void vmx_set_blocking(struct vmx_context *ctx, struct vmx_blocking blocking);
 
 /* True if the guest would take one before its next instruction. */
 bool vmx_can_take_interrupt(struct vmx_context *ctx);
@@ -436,6 +460,7 @@ struct vmx_context {
     bool interrupt_window; /* wanted: its control is set */
     bool nmi_window;
     bool watches_pauses;
+    bool mbec; /* user and supervisor fetches have rights of their own: EPT_UX, EPT_X */
     uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
     uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
 };
@@ -460,6 +485,10 @@ void vmx_context_reset(struct vmx_context *ctx, enum vmx_reset kind);
 
 /* Makes ctx current on this processor; cheap if it is. It is not loaded on another one. */
 void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx);
+
+/* Whether fetches at CPL 3 need EPT_UX, and others EPT_X; if not, all need EPT_X. The processor has
+ * VMX_MODE_BASED_EXECUTE. */
+void vmx_use_mbec(struct vmx_context *ctx, bool on);
 
 /* Moves all state of ctx from this processor, its own, to memory. No effect if not loaded. */
 void vmx_unload(struct vmx_context *ctx);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of hypercalls, and the calls that need no file of their own. */
 #include "core/hyperv/hypercall.h"
+#include "core/hyperv/protect.h"
+#include "core/hyperv/vp_registers.h"
 #include "core/hyperv/vtl.h"
 
 #include "core/string.h"
@@ -57,7 +59,8 @@ static enum hv_status get_vp_index(struct hv_hypercall *call)
         .handler = (handler_), .header = (header_), .flags = (flags_)                              \
     }
 
-#define VSM (HV_ACCESS_VSM | HV_ACCESS_VP_REGISTERS)
+/* TLFS, "Virtual Secure Mode", "VSM Detection": all three. */
+#define VSM (HV_ACCESS_VSM | HV_ACCESS_VP_REGISTERS | HV_ACCESS_SYNIC)
 
 const struct hv_call hv_calls[HV_CALLS] = {
     [HV_CALL_FLUSH_SPACE] = SIMPLE(hv_flush_space, 24, HV_FAST),
@@ -69,6 +72,13 @@ const struct hv_call hv_calls[HV_CALLS] = {
     [HV_CALL_ENABLE_VP_VTL] = {hv_enable_vp_vtl, .header = 240, .privilege = VSM},
     [HV_CALL_VTL_CALL] = {hv_vtl_call, .flags = HV_RAW},
     [HV_CALL_VTL_RETURN] = {hv_vtl_return, .flags = HV_RAW},
+    [HV_CALL_MODIFY_VTL_PROTECTION_MASK] = {hv_modify_protection, .flags = HV_REP | HV_FAST,
+                                            .header = 16, .element = 8, .privilege = VSM},
+    [HV_CALL_GET_VP_REGISTERS] = {hv_get_vp_registers, .flags = HV_REP | HV_FAST, .header = 16,
+                                  .element = 4, .output_element = 16,
+                                  .privilege = HV_ACCESS_VP_REGISTERS},
+    [HV_CALL_SET_VP_REGISTERS] = {hv_set_vp_registers, .flags = HV_REP | HV_FAST, .header = 16,
+                                  .element = 32, .privilege = HV_ACCESS_VP_REGISTERS},
     [HV_CALL_FLUSH_SPACE_EX] = SIMPLE(hv_flush_space_ex, 32, HV_FAST | HV_VARIABLE),
     [HV_CALL_FLUSH_LIST_EX] = {hv_flush_list_ex, .header = 32, .element = 8,
                                .flags = HV_REP | HV_FAST | HV_VARIABLE},

@@ -42,7 +42,7 @@ static void print_message(const struct vm *vm, char *text, size_t size)
 /* The start of the message, as far as it is in one page that the guest may read. */
 static void show_message(struct vcpu *vcpu, gpa_t gpa, uint64_t length)
 {
-    const void *message = hv_gpa(vcpu, gpa, EPT_R);
+    const void *message = context_view(vcpu->active, gpa, EPT_R);
     size_t size = (size_t)min(length, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
     char text[MESSAGE_SHOWN];
 

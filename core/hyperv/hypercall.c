@@ -2,6 +2,8 @@
 /* How a hypercall's parameters come and its results go. TLFS, "Hypercall Interface". */
 #include "core/hyperv/hypercall.h"
 
+#include "core/hyperv/intercept.h"
+
 #include "core/memory.h"
 #include "core/string.h"
 #include "core/time.h"
@@ -100,6 +102,17 @@ static bool is_aligned_list(const struct vm *vm, gpa_t gpa, size_t size)
            hv_gpa_exists(vm, gpa);
 }
 
+/* Where a higher VTL denies the caller its own list, that hears of it, and the call starts over. */
+static enum hv_status no_list(struct hv_hypercall *call, gpa_t gpa, unsigned access)
+{
+    const struct vmx_ept_violation violation = {.gpa = gpa, .access = access};
+    enum vmx_action action;
+
+    if (!hv_violation(call->vcpu, &violation, &action) || action == VMX_RAISE_GP)
+        return HV_INVALID_ALIGNMENT;
+    return action == VMX_STOP ? HV_STOPPED : HV_AGAIN;
+}
+
 static enum hv_status read_memory(struct hv_hypercall *call, struct sizes sizes, uint8_t *in)
 {
     const struct vm *vm = call->vcpu->vm;
@@ -109,13 +122,13 @@ static enum hv_status read_memory(struct hv_hypercall *call, struct sizes sizes,
         return HV_INVALID_ALIGNMENT;
     if (sizes.out > 0 && !is_aligned_list(vm, second_parameter(call), sizes.out))
         return HV_INVALID_ALIGNMENT;
-    if (sizes.out > 0 && hv_gpa(call->vcpu, second_parameter(call), EPT_W) == NULL)
-        return HV_INVALID_ALIGNMENT;
+    if (sizes.out > 0 && context_view(call->vcpu->active, second_parameter(call), EPT_W) == NULL)
+        return no_list(call, second_parameter(call), VMX_ACCESS_WRITE);
     if (sizes.in == 0)
         return HV_SUCCESS;
-    const void *list = hv_gpa(call->vcpu, from, EPT_R);
+    const void *list = context_view(call->vcpu->active, from, EPT_R);
     if (list == NULL)
-        return HV_INVALID_ALIGNMENT;
+        return no_list(call, from, 0);
     memcpy(in, list, sizes.in);
     return HV_SUCCESS;
 }
@@ -162,7 +175,7 @@ static void write_fast(struct hv_hypercall *call, const struct hv_call *entry, s
 
 static void write_memory(struct hv_hypercall *call, const struct hv_call *entry)
 {
-    uint8_t *list = hv_gpa(call->vcpu, second_parameter(call), EPT_W);
+    uint8_t *list = context_view(call->vcpu->active, second_parameter(call), EPT_W);
 
     if (list != NULL) /* else it was taken away meanwhile */
         place(call, entry, list);

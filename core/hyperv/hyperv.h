@@ -38,9 +38,6 @@ enum vmx_action hv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* VMCALL. */
 enum vmx_action hv_vmcall(struct vcpu *vcpu);
 
-/* An access that the EPT has RAM or a page for, but not the right. */
-enum vmx_action hv_forbidden(struct vcpu *vcpu, const struct vmx_ept_violation *violation);
-
 /* Before it enters the guest: does what others have asked @vcpu for. */
 void hv_settle(struct vcpu *vcpu);
 

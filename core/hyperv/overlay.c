@@ -3,7 +3,7 @@
 #include "core/hyperv/overlay.h"
 
 #include "core/bits.h"
-#include "core/hyperv/state.h"
+#include "core/hyperv/protect.h"
 #include "core/memory.h"
 
 bool hv_gpa_exists(const struct vm *vm, gpa_t gpa)
@@ -18,7 +18,8 @@ static bool uncover(struct vm *vm, unsigned vtl, gpa_t gpa)
 
     if (ram == NULL)
         return ept_unmap(&vm->ept[vtl], gpa, PAGE_SIZE);
-    return ept_map(&vm->ept[vtl], gpa, virt_to_phys(ram), PAGE_SIZE, EPT_RWX, EPT_WRITE_BACK);
+    return ept_map(&vm->ept[vtl], gpa, virt_to_phys(ram), PAGE_SIZE, hv_rights_at(vm, vtl, gpa),
+                   EPT_WRITE_BACK);
 }
 
 bool hv_overlay_set(struct vm *vm, unsigned vtl, struct hv_overlay *overlay, uint64_t msr,
@@ -35,26 +36,6 @@ bool hv_overlay_set(struct vm *vm, unsigned vtl, struct hv_overlay *overlay, uin
         ok = ept_map(&vm->ept[vtl], gpa, virt_to_phys(overlay->page), PAGE_SIZE, rights,
                      EPT_WRITE_BACK);
     return ok;
-}
-
-void *hv_gpa(struct vcpu *vcpu, gpa_t gpa, unsigned rights)
-{
-    const struct vm *vm = vcpu->vm;
-    struct ept_mapping mapping;
-
-    if (gm_ptr(&vm->memory, gpa, 1) == NULL ||
-        !ept_lookup(&vm->ept[vcpu->active->vtl], gpa, &mapping) ||
-        (mapping.rights & rights) != rights)
-        return NULL;
-    return phys_to_virt(mapping.hpa);
-}
-
-/* Only the hypercall page denies anything. TLFS, "Establishing the Hypercall Interface". */
-enum vmx_action hv_forbidden(struct vcpu *vcpu, const struct vmx_ept_violation *violation)
-{
-    (void)vcpu;
-    (void)violation;
-    return VMX_RAISE_GP;
 }
 
 bool hv_is_overlay(const struct vm *vm, unsigned vtl, gpa_t gpa)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making and destroying the interface's state. */
+#include "core/hyperv/protect.h"
 #include "core/hyperv/vp.h"
 #include "core/memory.h"
 #include "core/string.h"
@@ -40,6 +41,7 @@ static bool create_pages(struct hv_partition *hv, struct hv_vtl *vtl)
     if (vtl->hypercall.page == NULL || vtl->reference_tsc.page == NULL)
         return false;
     fill_hypercall_page(vtl->hypercall.page);
+    vtl->config = HV_PARTITION_CONFIG_RESET;
     memcpy(vtl->reference_tsc.page, &time, sizeof(time));
     return true;
 }

@@ -20,8 +20,9 @@ struct hv_vtl {
     uint64_t guest_os_id;
     struct hv_overlay hypercall;
     struct hv_overlay reference_tsc;
-    bool on_a_vp; /* a processor has it */
-    bool mbec;    /* its protections tell user from kernel execution */
+    bool on_a_vp;    /* a processor has it */
+    bool mbec;       /* its protections tell user from kernel execution */
+    uint64_t config; /* HvRegisterVsmPartitionConfig */
 };
 
 struct hv_partition {
@@ -48,6 +49,11 @@ struct hv_context {
     struct stimer timers[HV_TIMERS];
     uint64_t due; /* VM time in TSC ticks at which the next timer expires; UINT64_MAX: never */
 
+    uint64_t vina;                        /* HvRegisterVsmVina */
+    _Atomic uint64_t secure[VM_VTLS_MAX]; /* HvRegisterVsmVpSecureConfigVtl<n>; any CPU reads */
+    uint64_t intercepts; /* HvRegisterCrInterceptControl, and the masks behind it */
+    uint64_t cr0_mask, cr4_mask, misc_enable_mask;
+
     struct spinlock
         lock; /* the following: any CPU. Taken after the partition's, inside the epoch */
     struct synic synic;
@@ -58,12 +64,5 @@ static inline uint64_t hv_time(const struct vm *vm)
 {
     return hv_time_at(vm->hv->time_scale, vm_time_tsc(vm));
 }
-
-/*
- * Where the hypervisor reaches what is at @gpa as the active VTL of @vcpu sees it: RAM or an
- * overlay over RAM, with all of @rights (vmx/ept.h); good up to the end of the page. NULL if it is
- * not that. Any CPU; the rights are those of now.
- */
-void *hv_gpa(struct vcpu *vcpu, gpa_t gpa, unsigned rights);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/hyperv/vtl.h"
 
 #include "core/guest_apic.h"
+#include "core/hyperv/secure.h"
 #include "core/remote.h"
 #include "core/string.h"
 
@@ -242,6 +243,7 @@ enum hv_status hv_vtl_return(struct hv_hypercall *call)
 
     if (to < 0 || call->input != HV_CALL_VTL_RETURN || control & ~(uint64_t)RETURN_FAST)
         return HV_UNDEFINED;
+    hv_unlock_tlbs(vcpu->active);
     if (!(control & RETURN_FAST) && assist(vcpu->active) != NULL)
         restore_registers(call, assist(vcpu->active));
     vcpu->active->vmx.leave |= VMX_LEAVE;

@@ -162,9 +162,73 @@ void vsm_run(void (*function)(uintptr_t), uintptr_t argument)
     vtl_call();
 }
 
+/* A page for the parameters of hypercalls, one for each level of each processor. */
+static void *parameter_page(void)
+{
+    static uint8_t pages[VSM_CPUS][VSM_LEVELS][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    const struct vsm_level *self = vsm_self();
+    return pages[cpu_number()][self ? self->vtl : 0];
+}
+
+struct vp_registers {
+    uint64_t partition;
+    uint32_t vp;
+    uint8_t vtl, reserved[3];
+    uint32_t name, reserved_name[3];
+    uint64_t value[2];
+};
+
+unsigned vsm_get(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t value[2])
+{
+    struct vp_registers *in = parameter_page();
+    *in = (struct vp_registers){.partition = HV_SELF, .vp = vp, .vtl = vtl, .name = name};
+    uint64_t *out = (uint64_t *)in + 256;
+    unsigned status =
+        hv_call(HV_CALL_GET_VP_REGISTERS | HV_REPS(1), (uintptr_t)in, (uintptr_t)out) & 0xffff;
+    value[0] = out[0];
+    value[1] = out[1];
+    return status;
+}
+
+unsigned vsm_set(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t low, uint64_t high)
+{
+    struct vp_registers *in = parameter_page();
+    *in = (struct vp_registers){
+        .partition = HV_SELF, .vp = vp, .vtl = vtl, .name = name, .value = {low, high}};
+    return hv_call(HV_CALL_SET_VP_REGISTERS | HV_REPS(1), (uintptr_t)in, 0) & 0xffff;
+}
+
+unsigned vsm_protect(const void *page, unsigned count, uint32_t flags)
+{
+    struct {
+        uint64_t partition;
+        uint32_t flags;
+        uint8_t vtl, reserved[3];
+        uint64_t pages[];
+    } *in = parameter_page();
+    in->partition = HV_SELF;
+    in->flags = flags;
+    in->vtl = 0;
+    in->reserved[0] = in->reserved[1] = in->reserved[2] = 0;
+    for (unsigned i = 0; i < count; i++)
+        in->pages[i] = (uintptr_t)page / PAGE_SIZE + i;
+    return hv_call(HV_CALL_MODIFY_PROTECTION | HV_REPS(count), (uintptr_t)in, 0) & 0xffff;
+}
+
 void vsm_use_assist(void)
 {
     struct vsm_level *self = vsm_self();
     self->assist = page_alloc();
     wrmsr(HV_MSR_VP_ASSIST_PAGE, (uintptr_t)self->assist | 1);
+}
+
+uint8_t *vsm_use_synic(void)
+{
+    uint8_t *messages = page_alloc();
+    vsm_use_assist();
+    lapic_enable();
+    wrmsr(HV_MSR_SIMP, (uintptr_t)messages | 1);
+    wrmsr(HV_MSR_SCONTROL, 1);
+    wrmsr(HV_MSR_SINT0, VSM_INTERCEPT_VECTOR);
+    return messages;
 }

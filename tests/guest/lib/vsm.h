@@ -100,7 +100,21 @@ static inline void vtl_call(void)
     asm volatile("vmcall" : "+a"(rax), "+c"(rcx) : : "memory");
 }
 
+/* A register of the TLFS's numbering, of the processor @vp (or HV_VP_SELF) in the HV_INPUT_VTL
+ * @vtl. The hypercalls' statuses. */
+unsigned vsm_get(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t value[2]);
+unsigned vsm_set(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t low, uint64_t high);
+
+/* HvCallModifyVtlProtectionMask of @count pages from @page on, with the caller's VTL imposing. */
+unsigned vsm_protect(const void *page, unsigned count, uint32_t flags);
+enum { VSM_NONE = 0, VSM_R = 1, VSM_W = 2, VSM_KX = 4, VSM_UX = 8, VSM_RWX = 15 };
+
 /* In a level above 0: enables its VP assist page on this processor. */
 void vsm_use_assist(void);
+
+/* In a level above 0: enables its local APIC, assist page and SynIC; SINT0 interrupts at
+ * VSM_INTERCEPT_VECTOR. Returns the SynIC's message page. */
+enum { VSM_INTERCEPT_VECTOR = 0x60 };
+uint8_t *vsm_use_synic(void);
 
 #endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a VTL demands of the ones below it on a processor, memory aside. */
+#ifndef LAPWING_CORE_HYPERV_SECURE_H
+#define LAPWING_CORE_HYPERV_SECURE_H
+
+#include "core/hyperv/state.h"
+
+/* HvRegisterVsmVpSecureConfigVtl<below>, of the VTL of @ctx, which is loaded on this CPU. */
+enum hv_status hv_set_secure_config(struct context *ctx, unsigned below, uint64_t value);
+
+/* HvRegisterCrInterceptControl of the VTL of @ctx. */
+enum hv_status hv_set_intercepts(struct context *ctx, uint64_t value);
+
+/* Ends the TLB locks that the VTL of @ctx holds on its processor. */
+void hv_unlock_tlbs(struct context *ctx);
+
+/* Whether a VTL above @vtl holds its TLB on this processor. Any CPU. */
+bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl);
+
+#endif
