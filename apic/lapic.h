@@ -93,6 +93,18 @@ void lapic_init_signal(struct lapic *lapic);
 
 enum apic_mode lapic_mode(const struct lapic *lapic);
 
+/* Software-enabled: SVR bit 8. */
+static inline bool lapic_enabled(const struct lapic *lapic)
+{
+    return lapic->enabled != 0;
+}
+
+/* A number that changes with anything that decides what the APIC accepts. */
+static inline uint64_t lapic_identity(const struct lapic *lapic)
+{
+    return atomic_load_explicit(&lapic->identity, memory_order_relaxed);
+}
+
 /* ---- Register access ---------------------------------------------------------------------------
  * A result of false means #GP(0) for the guest, and nothing changed. */
 

@@ -171,9 +171,21 @@ static void act(struct lapic *lapic, uint32_t reg, uint32_t value)
     }
 }
 
+/* The processor keeps TPR without us, and the page may hold vector 0 in IRR for its sake
+ * (vmx/apic.c): 0-15 are reserved. */
 static uint32_t current_value(struct lapic *lapic, uint32_t reg)
 {
-    return reg == APIC_TIMER_CURRENT ? lapic_timer_current(lapic) : *lapic_reg(lapic, reg);
+    switch (reg) {
+    case APIC_TIMER_CURRENT:
+        return lapic_timer_current(lapic);
+    case APIC_PPR:
+        lapic_update_ppr(lapic);
+        return *lapic_reg(lapic, reg);
+    case APIC_IRR:
+        return *lapic_reg(lapic, reg) & ~UINT32_C(0xFFFF);
+    default:
+        return *lapic_reg(lapic, reg);
+    }
 }
 
 uint64_t lapic_read(struct lapic *lapic, uint32_t offset, unsigned size)

@@ -39,6 +39,10 @@ enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
 /* Which APIC takes a physical destination: docs/errata.md. As enum apic_policy. */
 enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };
 
+/* Help of the processor with the APIC. As enum vmx_apic_help. */
+enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF };
+enum { CONFIG_APIC_HELPS = 7 };
+
 /* How a VM's APIC IDs divide: SDM Vol 3A, "Hierarchical Mapping of Shared Resources". */
 struct config_topology {
     uint32_t per_core, per_package;     /* logical processors */
@@ -62,13 +66,14 @@ struct config_vm {
     uint32_t first_apic_id;  /* index in struct config's apic_ids; `vcpus` of them */
     uint32_t cores, threads; /* per package (0: all that there are), per core */
     struct config_topology topology;
-    uint32_t id_match;             /* enum config_id_match */
-    uint32_t x2apic;               /* 1: offered */
-    uint32_t on_exit;              /* enum config_on_exit */
-    uint32_t intercept_exceptions; /* 1: all of them */
-    uint32_t hyperv;               /* 1: offered */
-    uint32_t vtls;                 /* virtual trust levels that its guest may have */
-    uint64_t time_limit_ns;        /* of guest time; 0: none */
+    uint32_t id_match;                     /* enum config_id_match */
+    uint32_t x2apic;                       /* 1: offered */
+    uint32_t apic_help[CONFIG_APIC_HELPS]; /* enum config_help */
+    uint32_t on_exit;                      /* enum config_on_exit */
+    uint32_t intercept_exceptions;         /* 1: all of them */
+    uint32_t hyperv;                       /* 1: offered */
+    uint32_t vtls;                         /* virtual trust levels that its guest may have */
+    uint64_t time_limit_ns;                /* of guest time; 0: none */
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;

@@ -38,6 +38,16 @@ static const char *const no_yes_words[] = {"no", "yes", NULL};
 #define LAPWING(field) .section = CONFIG_SECTION_LAPWING, .offset = offsetof(struct config, field)
 #define VM(field)      .section = CONFIG_SECTION_VM, .offset = offsetof(struct config_vm, field)
 
+static const char *const auto_off_words[] = {"auto", "off", NULL};
+
+/* Of the processor's help with the APIC one kind, by its number. */
+#define APIC_HELP(number, key, text)                                                               \
+    {                                                                                              \
+        VM(apic_help[number]), .name = key, .kind = CONFIG_KIND_WORD, .words = auto_off_words,     \
+                               .fallback = "auto",                                                 \
+                               .doc = "Whether the processor may help with " text ".",             \
+    }
+
 #define MS 1000000ULL
 #define S  (1000 * MS)
 
@@ -117,6 +127,13 @@ const struct config_key config_keys[] = {
         .fallback = "architectural",
         .doc = "Which APICs take a message for an ID that is not simply theirs: docs/errata.md.",
     },
+    APIC_HELP(0, "tpr_shadow", "TPR shadow: CR8 and the task priority"),
+    APIC_HELP(1, "apic_access", "the APIC-access page: the registers in memory"),
+    APIC_HELP(2, "x2apic_virtualization", "x2APIC virtualization: the registers as MSRs"),
+    APIC_HELP(3, "apic_registers", "APIC-register virtualization: reads of registers"),
+    APIC_HELP(4, "virtual_interrupts", "virtual-interrupt delivery, EOI and self-IPI"),
+    APIC_HELP(5, "posted_interrupts", "posted interrupts: IPIs into a running guest"),
+    APIC_HELP(6, "ipi_virtualization", "IPI virtualization: IPIs out of one"),
     {
         VM(intercept_exceptions),
         .name = "intercept_exceptions",

@@ -92,6 +92,16 @@ static enum vmx_action on_ept_violation(void *owner, const struct vmx_ept_violat
     return mmio_emulate(vcpu, violation);
 }
 
+static void on_apic_written(void *owner, uint16_t offset)
+{
+    guest_apic_written(vcpu_of(owner), offset);
+}
+
+static void on_apic_eoi(void *owner, uint8_t vector)
+{
+    guest_apic_ended(vcpu_of(owner), vector);
+}
+
 static void on_attend(void *owner)
 {
     vcpu_attend(vcpu_of(owner));
@@ -118,5 +128,7 @@ const struct vmx_client exit_client = {
     .ept_violation = on_ept_violation,
     .vmcall = on_vmcall,
     .attend = on_attend,
+    .apic_written = on_apic_written,
+    .apic_eoi = on_apic_eoi,
     .host_interrupt = interrupt_dispatch,
 };

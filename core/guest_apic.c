@@ -5,6 +5,9 @@
 #include "core/assert.h"
 #include "core/cpuid.h"
 #include "core/epoch.h"
+#include "core/hyperv/hyperv.h"
+#include "core/interrupt.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
@@ -16,13 +19,21 @@ static uint64_t now(void *ctx, void *owner)
     return vm_time_tsc(ctx);
 }
 
+/*
+ * The notification serves the context that runs; one that becomes active looks at what was posted
+ * after it has said so (sequentially consistent, both), so that none of the two misses the other.
+ */
 static void kick(void *ctx, void *owner, enum apic_kick kind)
 {
     struct context *target = owner;
+    struct vcpu *vcpu = target->vcpu;
 
     (void)ctx;
-    (void)kind;
-    sched_wake(target->vcpu);
+    if (kind == APIC_KICK_PIR && atomic_load(&target->apic_posted) &&
+        __atomic_load_n(&vcpu->active, __ATOMIC_SEQ_CST) == target)
+        sched_notify(vcpu);
+    else
+        sched_wake(vcpu);
 }
 
 static unsigned current_cpu(void *ctx)
@@ -55,24 +66,6 @@ _Static_assert((int)CONFIG_MATCH_ARCHITECTURAL == APIC_POLICY_ARCHITECTURAL &&
                    (int)CONFIG_MATCH_KNL == APIC_POLICY_KNL &&
                    (int)CONFIG_MATCH_KVM_32BIT == APIC_POLICY_KVM_32BIT,
                "the configuration's words stand for the engine's policies");
-
-void guest_apic_init_domain(struct vm *vm)
-{
-    const struct apic_config config = {
-        .policy = (enum apic_policy)vm->config->id_match,
-        .groups = (uint8_t)vm->vtls,
-        .version = 0x14,
-        .maxphyaddr = (uint8_t)guest_maxphyaddr(),
-        .x2apic = vm->config->x2apic,
-        .tsc_deadline = true,
-        .eoi_suppression = true,
-        .writable_id = true,
-        .bus_num = 1,
-        .bus_den = 1,
-    };
-
-    apic_domain_init(&vm->apic, &config, &callbacks, vm, &machine_epoch);
-}
 
 bool guest_apic_create(struct context *ctx, unsigned vtl)
 {
@@ -121,6 +114,161 @@ static struct lapic *lapic_of(struct vcpu *vcpu)
     return &vcpu->active->lapic;
 }
 
+/* ---- The processor's help ----------------------------------------------------------------------
+ */
+
+#define WITHOUT(set, help) ((set) & ~(1u << VMX_APIC_##help))
+
+_Static_assert((int)CONFIG_APIC_HELPS == (int)VMX_APIC_HELPS, "each has a key, in this order");
+
+static void log_help(const struct vm *vm, vmx_apic_set wanted)
+{
+    for (unsigned help = 0; help < VMX_APIC_HELPS; help++) {
+        const char *refusal = vmx_apic_refusal(this_cpu()->vmx->caps, wanted, help);
+
+        log_info("vm %s: %s: %s%s", vm->config->name, vmx_apic_name(help),
+                 refusal == NULL ? "on" : "off: ", refusal == NULL ? "" : refusal);
+    }
+}
+
+static void choose_help(struct vm *vm)
+{
+    vmx_apic_set wanted = 0;
+
+    for (unsigned help = 0; help < VMX_APIC_HELPS; help++)
+        if (vm->config->apic_help[help] == CONFIG_HELP_AUTO)
+            wanted |= 1u << help;
+    vm->apic_help = vmx_apic_usable(this_cpu()->vmx->caps, wanted);
+    log_help(vm, wanted);
+}
+
+void guest_apic_init_domain(struct vm *vm)
+{
+    const struct apic_config config = {
+        .policy = (enum apic_policy)vm->config->id_match,
+        .groups = (uint8_t)vm->vtls,
+        .version = 0x14,
+        .maxphyaddr = (uint8_t)guest_maxphyaddr(),
+        .x2apic = vm->config->x2apic,
+        .tsc_deadline = true,
+        .eoi_suppression = true,
+        .writable_id = true,
+        .bus_num = 1,
+        .bus_den = 1,
+    };
+
+    apic_domain_init(&vm->apic, &config, &callbacks, vm, &machine_epoch);
+    choose_help(vm);
+}
+
+static bool auto_eoi(const struct context *ctx)
+{
+    return ctx->hv != NULL && hv_auto_eoi(ctx);
+}
+
+/*
+ * The processor knows neither the software enable bit, nor a base address for each APIC, nor
+ * interrupts that need no EOI: the help that would then do wrong is left out for this APIC.
+ */
+static vmx_apic_set help_for(const struct context *ctx)
+{
+    const struct lapic *lapic = &ctx->lapic;
+    vmx_apic_set set = ctx->vcpu->vm->apic_help;
+    enum apic_mode mode = lapic_mode(lapic);
+
+    if (mode != APIC_X2APIC)
+        set = WITHOUT(set, X2APIC);
+    if (mode != APIC_XAPIC || (lapic->base & APIC_BASE_ADDRESS) != APIC_BASE_DEFAULT)
+        set = WITHOUT(set, ACCESS);
+    if (!lapic_enabled(lapic) || auto_eoi(ctx))
+        set = WITHOUT(WITHOUT(WITHOUT(set, DELIVERY), POSTED), IPI);
+    return set;
+}
+
+static void set_eoi_exits(struct context *ctx)
+{
+    uint64_t bitmap[4];
+
+    ctx->eoi_exits_stale = false;
+    lapic_eoi_exit_bitmap(&ctx->lapic, bitmap);
+    vmx_apic_set_eoi_exits(&ctx->vmx, bitmap);
+}
+
+static void adapt(struct context *ctx)
+{
+    vmx_apic_set set = help_for(ctx);
+
+    ctx->apic_identity = lapic_identity(&ctx->lapic);
+    ctx->apic_base = ctx->lapic.base;
+    ctx->apic_auto_eoi = auto_eoi(ctx);
+    atomic_store(&ctx->apic_posted, vmx_apic_in(set, VMX_APIC_POSTED));
+    ctx->eoi_exits_stale = true;
+    vmx_apic_use(&ctx->vmx, set);
+}
+
+void guest_apic_attach(struct context *ctx)
+{
+    const struct vmx_apic apic = {
+        .registers = ctx->apic_page,
+        .descriptor = ctx->post,
+        .notification_vector = VECTOR_POSTED,
+    };
+
+    vmx_apic_init(&ctx->vmx, &apic);
+    adapt(ctx);
+}
+
+bool guest_apic_merge(struct context *ctx, struct lapic_events *events)
+{
+    bool changed = lapic_merge(&ctx->lapic, events);
+
+    ctx->eoi_exits_stale |= changed;
+    return changed;
+}
+
+/* ---- Delivery ----------------------------------------------------------------------------------
+ */
+
+static void inject(struct context *ctx)
+{
+    bool more = lapic_pending(&ctx->lapic) >= 0;
+
+    if (more && vmx_can_take_interrupt(&ctx->vmx)) {
+        uint8_t vector = lapic_acknowledge(&ctx->lapic);
+
+        vmx_inject_interrupt(&ctx->vmx, vector);
+        if (ctx->hv != NULL)
+            hv_acknowledged(ctx, vector);
+        ctx->state = CONTEXT_RUNNABLE;
+        more = lapic_pending(&ctx->lapic) >= 0;
+    }
+    vmx_want_interrupt_window(&ctx->vmx, more);
+    if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_TPR_SHADOW))
+        vmx_apic_set_threshold(&ctx->vmx, lapic_tpr_threshold(&ctx->lapic));
+}
+
+void guest_apic_deliver(struct context *ctx)
+{
+    struct lapic *lapic = &ctx->lapic;
+
+    if (lapic_identity(lapic) != ctx->apic_identity || lapic->base != ctx->apic_base ||
+        auto_eoi(ctx) != ctx->apic_auto_eoi)
+        adapt(ctx);
+    if (!vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY)) {
+        inject(ctx);
+        return;
+    }
+    if (ctx->eoi_exits_stale)
+        set_eoi_exits(ctx);
+    vmx_apic_set_pending(&ctx->vmx, lapic_highest_irr(lapic), lapic_highest_isr(lapic));
+    if (ctx->state == CONTEXT_HALTED && lapic_pending(lapic) >= 0 &&
+        vmx_can_take_interrupt(&ctx->vmx))
+        ctx->state = CONTEXT_RUNNABLE;
+}
+
+/* ---- Accesses ----------------------------------------------------------------------------------
+ */
+
 /* Ends an access that may have changed what can be delivered, or when. */
 static void changed(struct vcpu *vcpu)
 {
@@ -167,6 +315,20 @@ bool guest_apic_write_base(struct vcpu *vcpu, uint64_t value)
     bool ok = lapic_write_base(lapic_of(vcpu), value);
     changed(vcpu);
     return ok;
+}
+
+void guest_apic_written(struct vcpu *vcpu, uint16_t offset)
+{
+    epoch_enter();
+    lapic_written(lapic_of(vcpu), offset);
+    changed(vcpu);
+}
+
+void guest_apic_ended(struct vcpu *vcpu, uint8_t vector)
+{
+    epoch_enter();
+    lapic_eoi_exit(lapic_of(vcpu), vector);
+    changed(vcpu);
 }
 
 uint64_t guest_apic_read_deadline(struct vcpu *vcpu)

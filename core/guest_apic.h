@@ -12,6 +12,7 @@
 #include "core/types.h"
 
 struct context;
+struct lapic_events;
 struct vcpu;
 struct vm;
 
@@ -26,6 +27,12 @@ void guest_apic_destroy(struct context *ctx);
 /* Puts the APIC into reset state, or off so that no message finds it: that of a VTL that is not
  * enabled. On the CPU that owns @ctx, outside the epoch. */
 void guest_apic_set_present(struct context *ctx, bool present);
+
+/* Tells the VMCS of @ctx, which is current here, where its APIC is. */
+void guest_apic_attach(struct context *ctx);
+
+/* lapic_merge() of the APIC of @ctx. On the CPU that owns it, inside the epoch. */
+bool guest_apic_merge(struct context *ctx, struct lapic_events *events);
 
 /* Whether @gpa lies in the register page of the active context's APIC. */
 bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa);
@@ -46,6 +53,13 @@ void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time);
 void guest_apic_eoi(struct vcpu *vcpu);
 void guest_apic_write_icr(struct vcpu *vcpu, uint64_t value);
 void guest_apic_write_tpr(struct vcpu *vcpu, uint8_t value);
+
+/* The processor has stored a write of the guest, or ended an interrupt, by itself. */
+void guest_apic_written(struct vcpu *vcpu, uint16_t offset);
+void guest_apic_ended(struct vcpu *vcpu, uint8_t vector);
+
+/* What the guest can take of its APIC's interrupts, it is given now or as soon as it can. */
+void guest_apic_deliver(struct context *ctx);
 
 /* CR8. */
 uint64_t guest_apic_read_cr8(struct vcpu *vcpu);

@@ -181,7 +181,8 @@ bool sched_is_running(struct vcpu *vcpu)
     return running;
 }
 
-void sched_wake(struct vcpu *vcpu)
+/* @posted: while it runs VECTOR_POSTED is enough. */
+static void wake(struct vcpu *vcpu, bool posted)
 {
     struct cpu *home = atomic_load(&vcpu->sched.home);
 
@@ -189,8 +190,25 @@ void sched_wake(struct vcpu *vcpu)
         return;
     struct queue *queue = queue_of(home);
     lock(queue);
+    bool runs = vcpu->sched.run.state == RUN_RUNNING;
     bool changed = run_queue_wake(&queue->run, &vcpu->sched.run, time_now_tsc());
     unlock(queue);
-    if (changed)
+    if (!changed)
+        return;
+    if (!(runs && posted))
         tell(home);
+    else if (home != this_cpu())
+        interrupt_send(home, VECTOR_POSTED);
+    else
+        vcpu->active->vmx.leave |= VMX_ATTEND;
+}
+
+void sched_wake(struct vcpu *vcpu)
+{
+    wake(vcpu, false);
+}
+
+void sched_notify(struct vcpu *vcpu)
+{
+    wake(vcpu, true);
 }

@@ -52,6 +52,9 @@ void sched_wake(struct vcpu *vcpu);
  * seen by the next turn. Any CPU. */
 bool sched_is_running(struct vcpu *vcpu);
 
+/* The same for what the processor merges by itself while the guest runs, told by VECTOR_POSTED. */
+void sched_notify(struct vcpu *vcpu);
+
 /* For the vCPU that runs here: host TSC at which it has to yield; UINT64_MAX: nobody waits. */
 uint64_t sched_turn_end(void);
 

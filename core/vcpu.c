@@ -37,6 +37,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
         hv_context_destroy(ctx);
         return false;
     }
+    guest_apic_attach(ctx);
     vmx_set_tsc_offset(&ctx->vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
     vmx_unload(&ctx->vmx);
     return true;
@@ -199,7 +200,7 @@ static void collect(struct vcpu *vcpu)
         lapic_timer_expire(&ctx->lapic, now);
         if (ctx->hv != NULL)
             hv_expire(ctx, now);
-        if (apic_posted(ctx->post) && lapic_merge(&ctx->lapic, &events))
+        if (apic_posted(ctx->post) && guest_apic_merge(ctx, &events))
             take_events(ctx, &events);
     }
     epoch_leave();
@@ -209,7 +210,6 @@ static void collect(struct vcpu *vcpu)
 static void deliver(struct vcpu *vcpu)
 {
     struct context *ctx = vcpu->active;
-    bool interrupt = lapic_pending(&ctx->lapic) >= 0;
 
     /* While one is handled, one more is latched: SDM Vol 3A, "Handling Multiple NMIs". */
     if (ctx->nmis > 1 && vmx_handles_nmi(&ctx->vmx))
@@ -219,17 +219,8 @@ static void deliver(struct vcpu *vcpu)
         ctx->nmis--;
         ctx->state = CONTEXT_RUNNABLE;
     }
-    if (interrupt && vmx_can_take_interrupt(&ctx->vmx)) {
-        uint8_t vector = lapic_acknowledge(&ctx->lapic);
-
-        vmx_inject_interrupt(&ctx->vmx, vector);
-        if (ctx->hv != NULL)
-            hv_acknowledged(ctx, vector);
-        ctx->state = CONTEXT_RUNNABLE;
-        interrupt = lapic_pending(&ctx->lapic) >= 0;
-    }
     vmx_want_nmi_window(&ctx->vmx, ctx->nmis > 0);
-    vmx_want_interrupt_window(&ctx->vmx, interrupt);
+    guest_apic_deliver(ctx);
 }
 
 /*
@@ -324,6 +315,12 @@ void vcpu_attend(struct vcpu *vcpu)
 {
     if (vcpu->hv != NULL)
         hv_retry(vcpu->active);
+    if (apic_posted(vcpu->active->post))
+        collect(vcpu);
+    if (vcpu->active->state != CONTEXT_RUNNABLE) {
+        vcpu->active->vmx.leave |= VMX_LEAVE;
+        return;
+    }
     deliver(vcpu);
     vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_turn_end()));
 }

@@ -2,6 +2,7 @@
 /* Virtual machines: made from configuration and files, run to their end, freed. */
 #include "core/vm.h"
 
+#include "apic/regs.h"
 #include "core/assert.h"
 #include "core/guest_acpi.h"
 #include "core/guest_apic.h"
@@ -93,7 +94,8 @@ static bool add_memory(struct vm *vm)
     uint64_t high = guest_high_ram(vm->config->memory);
 
     for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
-        if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps, &table_memory))
+        if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps, &table_memory) ||
+            !ept_add_view(&vm->ept[vtl], APIC_BASE_DEFAULT, vmx_apic_access_page()))
             return false;
     return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high);
 }

@@ -13,6 +13,7 @@
 #include "core/machine.h"
 #include "core/time.h"
 #include "core/types.h"
+#include "vmx/apic.h"
 #include "vmx/ept.h"
 
 struct hv_partition;
@@ -36,6 +37,7 @@ struct vm {
     unsigned vtls; /* how many Virtual Trust Levels its processors can have, 1 to VM_VTLS_MAX */
     struct ept ept[VM_VTLS_MAX]; /* by VTL */
     struct apic_domain apic;
+    vmx_apic_set apic_help; /* of the processor, as far as it has it and the configuration allows */
     struct machine machine;
     struct hv_partition *hv; /* NULL: without Hyper-V's interface */
 

@@ -105,10 +105,11 @@ enum { PAUSE_GAP = 128, PAUSE_WINDOW = 4096 };
 
 static void write_controls(struct vmx_context *ctx)
 {
+    ctx->secondary = secondary_controls(ctx);
     ctx->primary = controls(ctx, VMX_PRIMARY, primary_features, ARRAY_SIZE(primary_features));
     vmwrite32(PIN_CONTROLS, controls(ctx, VMX_PIN, pin_features, ARRAY_SIZE(pin_features)));
     vmwrite32(PRIMARY_CONTROLS, ctx->primary);
-    vmwrite32(SECONDARY_CONTROLS, secondary_controls(ctx));
+    vmwrite32(SECONDARY_CONTROLS, ctx->secondary);
     vmwrite32(EXIT_CONTROLS, controls(ctx, VMX_EXIT, exit_features, ARRAY_SIZE(exit_features)));
     vmwrite32(ENTRY_CONTROLS, controls(ctx, VMX_ENTRY, entry_features, ARRAY_SIZE(entry_features)));
     vmwrite32(EXCEPTION_BITMAP, intercepted_exceptions(ctx));
@@ -120,7 +121,7 @@ static void write_controls(struct vmx_context *ctx)
     vmwrite32(ENTRY_MSR_LOAD_COUNT, 0);
     vmwrite32(ENTRY_INTERRUPTION_INFO, 0);
     vmwrite64(MSR_BITMAP, virt_to_phys(ctx->msr_bitmap));
-    vmwrite64(EPT_POINTER, ctx->ept->pointer);
+    vmwrite64(EPT_POINTER, ctx->ept_pointer);
     vmwrite64(TSC_OFFSET, 0);
     if (ctx->vpid != 0)
         vmwrite16(VPID, ctx->vpid);
@@ -233,6 +234,7 @@ bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct
         .caps = caps,
         .regs = regs,
         .ept = ept,
+        .ept_pointer = ept->pointer,
         .policy = *policy,
         .vmcs = vmcs,
         .msr_bitmap = bitmap,
@@ -262,10 +264,12 @@ void vmx_context_destroy(struct vmx_context *ctx)
 
 void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
 {
+    const struct ept *old = ctx->ept;
     ctx->ept = ept;
     ctx->ept_generation = __atomic_load_n(&ept->generation, __ATOMIC_ACQUIRE);
-    vmwrite64(EPT_POINTER, ept->pointer);
-    invept(ctx->caps, ept->pointer);
+    ctx->ept_pointer = ctx->ept_pointer == old->view.pointer ? ept->view.pointer : ept->pointer;
+    vmwrite64(EPT_POINTER, ctx->ept_pointer);
+    invept(ctx->caps, ctx->ept_pointer);
 }
 
 void vmx_use_mbec(struct vmx_context *ctx, bool on)

@@ -9,7 +9,7 @@
 
 enum {
     ENTRIES = 512,
-    ROOT_LEVEL = 3, /* the root's entries span 512 GiB, those of level 0 a page */
+    ROOT_LEVEL = EPT_LEVELS - 1, /* the root's entries span 512 GiB, those of level 0 a page */
 };
 
 #define ENTRY_RIGHTS  (uint64_t) EPT_RWX
@@ -87,12 +87,27 @@ static uint64_t leaf(uint64_t hpa, uint64_t bits, unsigned level)
     return hpa | bits | ENTRY_IPAT | ENTRY_LEAF | (level > 0 ? ENTRY_LARGE : 0);
 }
 
+/* Repeats a change of the tree in the view, whose way to its page is its own. */
+static void mirror(struct ept *ept, const uint64_t *slot, uint64_t entry)
+{
+    struct ept_view *view = &ept->view;
+    for (unsigned level = 0; level < EPT_LEVELS; level++) {
+        if ((const uint64_t *)align_down((uint64_t)slot, EPT_PAGE_4K) != view->twin[level])
+            continue;
+        unsigned index = slot - view->twin[level];
+        if (index != index_of(view->gpa, level))
+            __atomic_store_n(&view->table[level][index], entry, __ATOMIC_RELEASE);
+    }
+}
+
 static void write_entry(struct ept *ept, uint64_t *slot, uint64_t entry)
 {
     uint64_t old = *slot;
     if (old == entry)
         return;
     __atomic_store_n(slot, entry, __ATOMIC_RELEASE);
+    if (ept->view.pointer != 0)
+        mirror(ept, slot, entry);
     if (old & ENTRY_RIGHTS)
         ept->generation++;
 }
@@ -111,6 +126,7 @@ static uint64_t *new_table(struct ept *ept)
  */
 static void retire(struct ept *ept, uint64_t *table, unsigned level)
 {
+    ASSERT(ept->view.pointer == 0 || table != ept->view.twin[level]);
     for (unsigned i = 0; i < ENTRIES; i++) {
         uint64_t entry = table[i];
         __atomic_store_n(&table[i], 0, __ATOMIC_RELAXED);
@@ -224,6 +240,59 @@ bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_mem
     return true;
 }
 
+static uint64_t physical(const struct ept *ept, const void *table)
+{
+    return ept->memory->physical(ept->memory->arg, table);
+}
+
+static void free_view(struct ept *ept)
+{
+    for (unsigned level = 0; level < EPT_LEVELS; level++) {
+        if (ept->view.table[level]) {
+            ept->memory->free(ept->memory->arg, ept->view.table[level]);
+            ept->tables--;
+        }
+    }
+    ept->view = (struct ept_view){0};
+}
+
+static bool alloc_view(struct ept *ept, uint64_t gpa)
+{
+    struct ept_view *view = &ept->view;
+    uint64_t *twin = ept->root;
+    for (unsigned level = ROOT_LEVEL;; level--) {
+        view->twin[level] = twin;
+        view->table[level] = new_table(ept);
+        if (!view->table[level])
+            return false;
+        if (level == 0)
+            return true;
+        twin = descend(ept, &twin[index_of(gpa, level)], level);
+        if (!twin)
+            return false;
+    }
+}
+
+bool ept_add_view(struct ept *ept, uint64_t gpa, uint64_t hpa)
+{
+    struct ept_view *view = &ept->view;
+    uint64_t below = leaf(hpa, EPT_RWX | EPT_WRITE_BACK << 3, 0);
+    ASSERT(view->pointer == 0);
+    if (!alloc_view(ept, gpa)) {
+        free_view(ept);
+        return false;
+    }
+    view->gpa = gpa;
+    for (unsigned level = 0; level < EPT_LEVELS; level++) {
+        for (unsigned i = 0; i < ENTRIES; i++)
+            view->table[level][i] = view->twin[level][i];
+        view->table[level][index_of(gpa, level)] = below;
+        below = physical(ept, view->table[level]) | ENTRY_TABLE;
+    }
+    view->pointer = physical(ept, view->table[ROOT_LEVEL]) | EPTP_LEVELS | EPTP_WRITE_BACK;
+    return true;
+}
+
 void ept_reclaim(struct ept *ept)
 {
     while (ept->retired) {
@@ -235,6 +304,7 @@ void ept_reclaim(struct ept *ept)
 
 void ept_destroy(struct ept *ept)
 {
+    free_view(ept);
     retire(ept, ept->root, ROOT_LEVEL);
     ept->root = NULL;
     ept_reclaim(ept);
@@ -277,7 +347,7 @@ bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights,
     return protect(ept, gpa, size, ENTRY_RIGHTS | ENTRY_DENIED, rights | denied_bits(denied));
 }
 
-unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[4])
+unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVELS])
 {
     const uint64_t *table = ept->root;
     unsigned n = 0;

@@ -47,6 +47,16 @@ struct ept_memory {
     void *(*pointer)(void *arg, uint64_t physical);
 };
 
+enum { EPT_LEVELS = 4 };
+
+/* A second root: the same mappings but for one 4 KiB page. */
+struct ept_view {
+    uint64_t pointer;            /* the EPTP of the VMCSs that use it; 0: there is no view */
+    uint64_t gpa;                /* of the page */
+    uint64_t *table[EPT_LEVELS]; /* on the way to it, by level, 0 with the page's entry */
+    uint64_t *twin[EPT_LEVELS];  /* the tree's own tables there */
+};
+
 struct ept {
     uint64_t *root;
     const struct ept_memory *memory;
@@ -54,6 +64,7 @@ struct ept {
     uint64_t generation; /* counts the changes that made cached translations wrong */
     uint64_t tables;     /* pages in use, root included, retired ones not */
     uint64_t *retired;   /* tables taken out of the tree, which a processor may still walk */
+    struct ept_view view;
     bool has_2m, has_1g;
 };
 
@@ -67,6 +78,13 @@ struct ept_mapping {
 
 /* An empty tree; false if there is no memory for its root. */
 bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_memory *memory);
+
+/*
+ * Adds the view, in which the page at gpa is hpa with all rights, write-back. Later changes show in
+ * it, too, but to that page. The tree has no mapping of 2 MiB or more around it, now or later.
+ * Once; false if there is no memory, and then there is no view.
+ */
+bool ept_add_view(struct ept *ept, uint64_t gpa, uint64_t hpa);
 
 /* Frees every table. No VMCS may use it any more. */
 void ept_destroy(struct ept *ept);
@@ -107,6 +125,6 @@ bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights,
 bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping);
 
 /* The entries from the root to where the walk for gpa ends, root's first; returns their number. */
-unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[4]);
+unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVELS]);
 
 #endif

@@ -140,11 +140,24 @@ struct vmx_ept_violation decode_ept_violation(uint64_t qualification)
     };
 }
 
-struct vmx_apic_access decode_apic_access(uint64_t qualification)
+/* SDM Vol 3C, "Exit Qualification for APIC-Access VM Exits". */
+enum apic_access_type {
+    APIC_ACCESS_WRITE = 1,
+    APIC_ACCESS_FETCH = 2,
+    APIC_ACCESS_DELIVERY = 3,
+    APIC_ACCESS_PHYSICAL_DELIVERY = 10,
+    APIC_ACCESS_PHYSICAL = 15,
+};
+
+struct vmx_ept_violation decode_apic_access(uint64_t qualification)
 {
-    return (struct vmx_apic_access){
-        .offset = field_get(qualification, MASK(11, 0)),
-        .kind = field_get(qualification, MASK(15, 12)),
+    unsigned type = field_get(qualification, MASK(15, 12));
+    return (struct vmx_ept_violation){
+        .gpa = field_get(qualification, MASK(11, 0)),
+        .access = (type == APIC_ACCESS_WRITE ? VMX_ACCESS_WRITE : 0) |
+                  (type == APIC_ACCESS_FETCH ? VMX_ACCESS_EXECUTE : 0),
+        .table_walk = type == APIC_ACCESS_PHYSICAL,
+        .in_delivery = type == APIC_ACCESS_DELIVERY || type == APIC_ACCESS_PHYSICAL_DELIVERY,
     };
 }
 

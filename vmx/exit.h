@@ -182,7 +182,8 @@ struct task_switch decode_task_switch(uint64_t qualification);
 struct vmx_ept_violation decode_ept_violation(uint64_t qualification);
 #define EPT_VIOLATION_NMI_UNBLOCK BIT(12)
 
-struct vmx_apic_access decode_apic_access(uint64_t qualification);
+/* The same of an access to the APIC-access page; gpa is the offset in it. */
+struct vmx_ept_violation decode_apic_access(uint64_t qualification);
 
 /*
  * The preemption timer counts the changes of the TSC's bit `shift`: see

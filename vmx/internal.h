@@ -130,6 +130,10 @@ enum vmx_outcome exit_io(struct vmx_context *ctx);
 enum vmx_outcome exit_task_switch(struct vmx_context *ctx);
 enum vmx_outcome exit_ept_violation(struct vmx_context *ctx);
 enum vmx_outcome exit_ept_misconfiguration(struct vmx_context *ctx);
+enum vmx_outcome exit_apic_access(struct vmx_context *ctx);
+enum vmx_outcome exit_apic_write(struct vmx_context *ctx);
+enum vmx_outcome exit_virtualized_eoi(struct vmx_context *ctx);
+enum vmx_outcome exit_tpr_below_threshold(struct vmx_context *ctx);
 
 /* dump.c: says what happened, with a dump. Always VMX_ERROR. */
 enum vmx_outcome vmx_fail(struct vmx_context *ctx, const char *format, ...)

@@ -113,31 +113,6 @@ static enum vmx_outcome exit_xsetbv(struct vmx_context *ctx)
     return vmx_act(ctx, allowed && vmx_write_xcr0(ctx, value) ? VMX_NEXT : VMX_RAISE_GP, NULL);
 }
 
-static enum vmx_outcome exit_apic_access(struct vmx_context *ctx)
-{
-    struct vmx_apic_access access = decode_apic_access(vmread(EXIT_QUALIFICATION));
-    event_requeue(ctx);
-    return vmx_act(ctx, ctx->client->apic_access(ctx->owner, &access), NULL);
-}
-
-static enum vmx_outcome exit_apic_write(struct vmx_context *ctx)
-{
-    uint16_t offset = vmread(EXIT_QUALIFICATION) & MASK(11, 0);
-    return vmx_act(ctx, ctx->client->apic_write(ctx->owner, offset), NULL);
-}
-
-static enum vmx_outcome exit_virtualized_eoi(struct vmx_context *ctx)
-{
-    ctx->client->apic_eoi(ctx->owner, vmread(EXIT_QUALIFICATION));
-    return VMX_RESUME;
-}
-
-static enum vmx_outcome exit_tpr_below_threshold(struct vmx_context *ctx)
-{
-    ctx->client->tpr_below_threshold(ctx->owner);
-    return VMX_RESUME;
-}
-
 static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_EXCEPTION_OR_NMI] = exit_exception,
     [EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
@@ -187,7 +162,7 @@ static void prepare_rarely(struct vmx_context *ctx)
     uint64_t generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
     if (generation != ctx->ept_generation) {
         ctx->ept_generation = generation;
-        invept(ctx->caps, ctx->ept->pointer);
+        invept(ctx->caps, ctx->ept_pointer);
     }
     if (ctx->event != 0)
         event_enter(ctx);

@@ -171,7 +171,7 @@ void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx)
     ctx->host_rsp = 0;
     write_host_state();
     ctx->ept_generation = __atomic_load_n(&ctx->ept->generation, __ATOMIC_ACQUIRE);
-    invept(ctx->caps, ctx->ept->pointer);
+    invept(ctx->caps, ctx->ept_pointer);
     if (ctx->vpid != 0)
         invvpid(ctx->caps, ctx->vpid);
 }

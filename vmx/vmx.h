@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmx/apic.h"
 #include "vmx/caps.h"
 #include "vmx/ept.h"
 
@@ -329,22 +330,9 @@ struct vmx_ept_violation {
     bool in_delivery; /* of an event, which VMX_AGAIN delivers again */
 };
 
-/* An access to the APIC-access page that the processor did not virtualize. */
-struct vmx_apic_access {
-    uint16_t offset; /* of linear accesses */
-    enum vmx_apic_access_kind {
-        VMX_APIC_READ = 0,
-        VMX_APIC_WRITE = 1,
-        VMX_APIC_FETCH = 2,
-        VMX_APIC_DELIVERY = 3,           /* during event delivery */
-        VMX_APIC_PHYSICAL_DELIVERY = 10, /* the same, by guest-physical address */
-        VMX_APIC_PHYSICAL = 15,          /* by guest-physical address otherwise */
-    } kind;
-};
-
 /*
  * Called from vmx_run() with the owner given to vmx_context_init(), on the processor that runs the
- * context, interrupts off. Every member is set, save where it says otherwise. They may call
+ * context, interrupts off. Every member is set. They may call
  * anything here but vmx_run(), and leave ctx current.
  */
 struct vmx_client {
@@ -387,11 +375,10 @@ struct vmx_client {
     /* A host interrupt, acknowledged at the local APIC by nobody yet: dispatch it. */
     void (*host_interrupt)(uint8_t vector);
 
-    /* APIC virtualization, NULL where it is not used. These exits are trap-like, save the first. */
-    enum vmx_action (*apic_access)(void *owner, const struct vmx_apic_access *access);
-    enum vmx_action (*apic_write)(void *owner, uint16_t offset);
+    /* With VMX_APIC_REGISTERS: the register at this offset of the page holds what the guest wrote.
+     * With VMX_APIC_DELIVERY: the EOI of one of the vectors of vmx_apic_set_eoi_exits() is done. */
+    void (*apic_written)(void *owner, uint16_t offset);
     void (*apic_eoi)(void *owner, uint8_t vector);
-    void (*tpr_below_threshold)(void *owner);
 };
 
 /* ---- Contexts -------------------------------------------------------------------------------- */
@@ -452,7 +439,11 @@ struct vmx_context {
     uint32_t timer_end;       /* for that deadline, in the timer's time */
     enum vmx_outcome outcome; /* of the last exit */
     uint32_t primary;         /* controls, as the VMCS holds them */
-    uint32_t event;           /* interruption information to enter with, or 0 */
+    uint32_t secondary;
+    struct vmx_apic apic;
+    vmx_apic_set apic_help; /* in use */
+    uint64_t ept_pointer;   /* of the tree or of its view, as the VMCS holds it */
+    uint32_t event;         /* interruption information to enter with, or 0 */
     uint32_t event_error;
     uint32_t event_length; /* of the instruction that made it, if one did */
     uint16_t vpid;         /* 0: none */

@@ -49,6 +49,9 @@ void hv_retry(struct context *ctx);
 void hv_expire(struct context *ctx, uint64_t now);
 uint64_t hv_deadline(const struct context *ctx);
 
+/* Whether a source of @ctx wants no EOI: then each vector that the processor is given is told. */
+bool hv_auto_eoi(const struct context *ctx);
+
 /* The APIC gave the processor this vector: ends it if its source wants no EOI. */
 void hv_acknowledged(struct context *ctx, uint8_t vector);
 

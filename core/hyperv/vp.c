@@ -144,6 +144,11 @@ void hv_retry(struct context *ctx)
     epoch_leave();
 }
 
+bool hv_auto_eoi(const struct context *ctx)
+{
+    return ctx->hv->synic.auto_eoi != 0;
+}
+
 void hv_acknowledged(struct context *ctx, uint8_t vector)
 {
     if (!synic_auto_eoi(&ctx->hv->synic, vector))

@@ -324,6 +324,62 @@ static void test_memory_running_out_changes_nothing_else(void **state)
     assert_false(ept_init(&ept, &caps, &memory));
 }
 
+/* Everything shows in the view but the one page, which is its own. */
+static void assert_view(const struct ept *ept, uint64_t gpa, uint64_t hpa)
+{
+    struct ept view = *ept;
+    view.root = ept->view.table[EPT_LEVELS - 1];
+    for (uint64_t at = 0; at < 8 * EPT_PAGE_1G; at += 0xff000) {
+        struct ept_mapping a, b;
+        bool mapped = ept_lookup(ept, at, &a);
+        assert_int_equal(ept_lookup(&view, at, &b), mapped);
+        assert_memory_equal(&a, &b, sizeof(a));
+    }
+    for (uint64_t at = gpa - 4 * EPT_PAGE_4K; at < gpa + 4 * EPT_PAGE_4K; at += EPT_PAGE_4K) {
+        struct ept_mapping a, b;
+        bool mapped = ept_lookup(ept, at, &a);
+        bool in_view = ept_lookup(&view, at, &b);
+        assert_int_equal(in_view, mapped || at == gpa);
+        if (in_view)
+            assert_int_equal(b.hpa, at == gpa ? hpa : a.hpa);
+    }
+}
+
+static void test_view(void **state)
+{
+    (void)state;
+    const uint64_t gpa = 0xfee00000, hpa = 0x1234000;
+    struct ept ept;
+    start(&ept, true, true);
+    assert_true(ept_map(&ept, 0, EPT_PAGE_1G, 3 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
+    assert_true(ept_add_view(&ept, gpa, hpa));
+    assert_view(&ept, gpa, hpa);
+    assert_true(ept.view.pointer != ept.pointer);
+    assert_true(ept_map(&ept, 4 * EPT_PAGE_1G, 0, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
+    assert_true(ept_protect(&ept, EPT_PAGE_2M, EPT_PAGE_4K, EPT_R));
+    assert_true(ept_map(&ept, gpa - EPT_PAGE_4K, 0, 3 * EPT_PAGE_4K, EPT_RWX, EPT_WRITE_BACK));
+    assert_true(ept_map(&ept, gpa - EPT_PAGE_2M, 0, EPT_PAGE_2M, EPT_RWX, EPT_WRITE_BACK));
+    assert_view(&ept, gpa, hpa);
+    uint64_t generation = ept.generation;
+    assert_true(ept_unmap(&ept, gpa - EPT_PAGE_4K, EPT_PAGE_4K));
+    assert_true(ept_unmap(&ept, EPT_PAGE_1G, EPT_PAGE_1G));
+    assert_true(ept.generation > generation);
+    assert_view(&ept, gpa, hpa);
+    finish(&ept);
+}
+
+static void test_view_without_memory(void **state)
+{
+    (void)state;
+    struct ept ept;
+    start(&ept, true, true);
+    pool.limit = pool.in_use + 5;
+    assert_false(ept_add_view(&ept, 0xfee00000, 0));
+    assert_int_equal(ept.view.pointer, 0);
+    assert_int_equal(pool.in_use, ept.tables);
+    finish(&ept);
+}
+
 static void test_lookup_outside(void **state)
 {
     (void)state;
@@ -349,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_generation_counts_what_caches_could_hold),
         cmocka_unit_test(test_retired_tables_map_nothing),
         cmocka_unit_test(test_memory_running_out_changes_nothing_else),
+        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_view_without_memory),
         cmocka_unit_test(test_lookup_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,10 +86,15 @@ static void test_ept_violation(void **state)
 static void test_apic_access(void **state)
 {
     (void)state;
-    struct vmx_apic_access a = decode_apic_access(0x1300);
-    assert_int_equal(a.offset, 0x300);
-    assert_int_equal(a.kind, VMX_APIC_WRITE);
-    assert_int_equal(decode_apic_access(0xf000).kind, VMX_APIC_PHYSICAL);
+    struct vmx_ept_violation a = decode_apic_access(0x1300);
+    assert_int_equal(a.gpa, 0x300);
+    assert_int_equal(a.access, VMX_ACCESS_WRITE);
+    assert_false(a.table_walk || a.in_delivery);
+    assert_int_equal(decode_apic_access(0x0390).access, 0);
+    assert_int_equal(decode_apic_access(0x2000).access, VMX_ACCESS_EXECUTE);
+    assert_true(decode_apic_access(0x3000).in_delivery);
+    assert_true(decode_apic_access(0xa000).in_delivery);
+    assert_true(decode_apic_access(0xf000).table_walk);
 }
 
 /* Never early: the count is rounded up. */

@@ -50,18 +50,27 @@ void lapic_enable(void)
     lapic_write(LAPIC_TPR, 0);
 }
 
+/* A handler's EOI goes where the flag says: no interrupt may come between the two. */
+static void enter(uint64_t base, bool x2apic)
+{
+    unsigned long flags = read_flags();
+    cli();
+    wrmsr(MSR_APIC_BASE, base);
+    this_cpu()->x2apic = x2apic;
+    if (flags & FLAGS_IF)
+        sti_nop();
+}
+
 void lapic_enter_x2apic(void)
 {
-    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
-    this_cpu()->x2apic = true;
+    enter(rdmsr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD, true);
 }
 
 void lapic_enter_xapic(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE) & ~(uint64_t)(APIC_BASE_EN | APIC_BASE_EXTD);
     wrmsr(MSR_APIC_BASE, base);
-    wrmsr(MSR_APIC_BASE, base | APIC_BASE_EN);
-    this_cpu()->x2apic = false;
+    enter(base | APIC_BASE_EN, false);
 }
 
 void lapic_eoi(void)
