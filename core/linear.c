@@ -20,20 +20,13 @@ struct span {
     uint8_t *ram; /* NULL: a device's, or nobody's */
 };
 
-/* A walk of the page tables of a vcpu's active context, and the entry at which it failed. */
-struct table_walk {
-    struct vcpu *vcpu;
-    gpa_t entry;
-    bool write;
-};
-
 enum { SPANS_MAX = 2 };
 _Static_assert(LINEAR_MAX <= PAGE_SIZE, "an access touches at most two pages");
 
 static bool read_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t *value)
 {
-    struct table_walk *w = ctx;
-    const void *entry = context_view(w->vcpu->active, gpa, EPT_R);
+    struct linear_walk *w = ctx;
+    const void *entry = context_view(w->context, gpa, EPT_R);
 
     *value = 0;
     w->entry = gpa;
@@ -46,8 +39,8 @@ static bool read_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t *value)
 static bool exchange_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t expected,
                            uint64_t desired, bool *swapped)
 {
-    struct table_walk *w = ctx;
-    void *entry = context_view(w->vcpu->active, gpa, EPT_R | EPT_W);
+    struct linear_walk *w = ctx;
+    void *entry = context_view(w->context, gpa, EPT_R | EPT_W);
 
     w->entry = gpa;
     w->write = true;
@@ -65,25 +58,29 @@ static bool exchange_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t expe
     return true;
 }
 
-static struct walk_env paging_state(struct vcpu *vcpu)
+void linear_walk_begin(struct context *ctx, struct linear_walk *w)
 {
-    struct vmx_context *vmx = &vcpu->active->vmx;
-    struct walk_env env = {
-        .cr0 = vmx_get(vmx, VMX_CR0),
-        .cr3 = vmx_get(vmx, VMX_CR3),
-        .cr4 = vmx_get(vmx, VMX_CR4),
-        .efer = vmx_get(vmx, VMX_EFER),
-        .cpl = (uint8_t)vmx_cpl(vmx),
-        .ac = vmx_get(vmx, VMX_RFLAGS) & RFLAGS_AC,
-        .maxphyaddr = vmx->policy.physical_bits,
-        .page_1g = true,
-        .read = read_entry,
-        .compare_exchange = exchange_entry,
-    };
+    struct vmx_context *vmx = &ctx->vmx;
 
+    *w = (struct linear_walk){
+        .context = ctx,
+        .env =
+            {
+                .cr0 = vmx_get(vmx, VMX_CR0),
+                .cr3 = vmx_get(vmx, VMX_CR3),
+                .cr4 = vmx_get(vmx, VMX_CR4),
+                .efer = vmx_get(vmx, VMX_EFER),
+                .cpl = (uint8_t)vmx_cpl(vmx),
+                .ac = vmx_get(vmx, VMX_RFLAGS) & RFLAGS_AC,
+                .maxphyaddr = vmx->policy.physical_bits,
+                .page_1g = true,
+                .ctx = w,
+                .read = read_entry,
+                .compare_exchange = exchange_entry,
+            },
+    };
     for (unsigned i = 0; i < 4; i++)
-        env.pdpte[i] = vmx_get(vmx, (enum vmx_reg)(VMX_PDPTE0 + i));
-    return env;
+        w->env.pdpte[i] = vmx_get(vmx, (enum vmx_reg)(VMX_PDPTE0 + i));
 }
 
 static unsigned walk_access_of(unsigned access)
@@ -104,9 +101,9 @@ static bool refused(struct vcpu *vcpu, gpa_t gpa, gva_t gla, unsigned access, bo
     return vcpu->hv != NULL && hv_violation(vcpu, &violation, action);
 }
 
-static enum vmx_action no_table(struct table_walk *w, gva_t gla)
+static enum vmx_action no_table(const struct linear_walk *w, gva_t gla)
 {
-    struct vcpu *vcpu = w->vcpu;
+    struct vcpu *vcpu = w->context->vcpu;
     enum vmx_action action;
 
     if (refused(vcpu, w->entry, gla, w->write ? VMX_ACCESS_WRITE : 0, true, &action))
@@ -117,15 +114,12 @@ static enum vmx_action no_table(struct table_walk *w, gva_t gla)
     return VMX_STOP;
 }
 
-static enum vmx_action translate_page(struct walk_env *env, struct vcpu *vcpu, gva_t gla,
-                                      unsigned access, gpa_t *gpa, struct vmx_exception *fault)
+static enum vmx_action translate_page(const struct linear_walk *w, gva_t gla, unsigned access,
+                                      gpa_t *gpa, struct vmx_exception *fault)
 {
-    struct table_walk w = {.vcpu = vcpu};
     struct walk_out out;
 
-    env->ctx = &w;
-
-    switch (walk(env, gla, walk_access_of(access), &out)) {
+    switch (walk(&w->env, gla, walk_access_of(access), &out)) {
     case WALK_OK:
         *gpa = out.gpa;
         return VMX_NEXT;
@@ -141,16 +135,15 @@ static enum vmx_action translate_page(struct walk_env *env, struct vcpu *vcpu, g
     case WALK_NO_TABLE:
         break;
     }
-    return no_table(&w, gla);
+    return no_table(w, gla);
 }
 
-/* The right in the EPT that an access takes. */
-static unsigned right_for(const struct vcpu *vcpu, unsigned access, unsigned cpl)
+unsigned linear_right(const struct context *ctx, unsigned access, unsigned cpl)
 {
     if (access & VMX_ACCESS_WRITE)
         return EPT_W;
     if (access & VMX_ACCESS_EXECUTE)
-        return vcpu->active->vmx.mbec && cpl == 3 ? EPT_UX : EPT_X;
+        return ctx->vmx.mbec && cpl == 3 ? EPT_UX : EPT_X;
     return EPT_R;
 }
 
@@ -164,18 +157,20 @@ static enum vmx_action translate(struct vcpu *vcpu, gva_t gla, size_t size, unsi
                                  struct span spans[SPANS_MAX], unsigned *count,
                                  struct vmx_exception *fault)
 {
-    struct walk_env env = paging_state(vcpu);
+    struct linear_walk w;
 
+    linear_walk_begin(vcpu->active, &w);
     ASSERT(size > 0 && size <= LINEAR_MAX);
     for (*count = 0; size > 0; (*count)++) {
         struct span *span = &spans[*count];
 
-        gla = wrap(&env, gla);
+        gla = wrap(&w.env, gla);
         span->size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
-        enum vmx_action action = translate_page(&env, vcpu, gla, access, &span->gpa, fault);
+        enum vmx_action action = translate_page(&w, gla, access, &span->gpa, fault);
         if (action != VMX_NEXT)
             return action;
-        span->ram = context_view(vcpu->active, span->gpa, right_for(vcpu, access, env.cpl));
+        span->ram =
+            context_view(vcpu->active, span->gpa, linear_right(vcpu->active, access, w.env.cpl));
         if (span->ram == NULL && refused(vcpu, span->gpa, gla, access, false, &action))
             return action;
         gla += span->size;
@@ -287,16 +282,15 @@ enum vmx_action linear_fetch(struct vcpu *vcpu, uint8_t *bytes, size_t size, siz
 /* As far as a page goes: the bytes at @gla that a fetch would get, without a trace of it. */
 static size_t peek_page(struct vcpu *vcpu, gva_t gla, uint8_t *bytes, size_t size)
 {
-    struct walk_env env = paging_state(vcpu);
-    struct table_walk w = {.vcpu = vcpu};
+    struct linear_walk w;
     struct walk_out out;
 
-    env.ctx = &w;
+    linear_walk_begin(vcpu->active, &w);
     size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
-    if (walk(&env, wrap(&env, gla), WALK_EXECUTE | WALK_KEEP_TABLES, &out) != WALK_OK)
+    if (walk(&w.env, wrap(&w.env, gla), WALK_EXECUTE | WALK_KEEP_TABLES, &out) != WALK_OK)
         return 0;
-    const void *ram =
-        context_view(vcpu->active, out.gpa, right_for(vcpu, VMX_ACCESS_EXECUTE, env.cpl));
+    const void *ram = context_view(vcpu->active, out.gpa,
+                                   linear_right(vcpu->active, VMX_ACCESS_EXECUTE, w.env.cpl));
     if (ram == NULL)
         return 0;
     memcpy(bytes, ram, size);

@@ -4,11 +4,28 @@
 #define LAPWING_CORE_LINEAR_H
 
 #include "core/types.h"
+#include "core/walk.h"
 #include "vmx/vmx.h"
 
+struct context;
 struct vcpu;
 
 enum { LINEAR_MAX = 256 };
+
+/* A walk of the page tables of a context, as that may reach them, and the entry it came to last. */
+struct linear_walk {
+    struct walk_env env;
+    struct context *context;
+    gpa_t entry;
+    bool write;
+};
+
+/* Makes the environment for walk() from the state of @ctx, which is current on this CPU. *w must
+ * stay where it is. */
+void linear_walk_begin(struct context *ctx, struct linear_walk *w);
+
+/* The right in the EPT that an access (VMX_ACCESS_*) at @cpl takes. */
+unsigned linear_right(const struct context *ctx, unsigned access, unsigned cpl);
 
 /*
  * Copy @size bytes (1 to LINEAR_MAX) with the permissions that @access (VMX_ACCESS_*) and the

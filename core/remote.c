@@ -42,6 +42,15 @@ static void serve(void)
     }
 }
 
+void remote_poll(void)
+{
+    const struct inbox *inbox = &inboxes[this_cpu()->index];
+
+    if (atomic_load_explicit(&inbox->first, memory_order_relaxed) != NULL ||
+        inbox->passed != atomic_load_explicit(&rounds, memory_order_relaxed))
+        serve();
+}
+
 void remote_init(void)
 {
     inboxes = memory_alloc(cpu_count() * sizeof(*inboxes), _Alignof(struct inbox));

@@ -24,4 +24,10 @@ void remote_call(struct cpu *cpu, void (*call)(void *arg), void *arg);
  * or addresses any more that were changed before. */
 void remote_pass_all(void);
 
+/*
+ * Does what others ask of this CPU, if they do. Between two entries to a guest: Bochs 3.0 keeps
+ * interrupts from a processor that entered one with RFLAGS.IF clear, until that is set.
+ */
+void remote_poll(void);
+
 #endif

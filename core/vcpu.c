@@ -12,10 +12,12 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/remote.h"
 #include "core/string.h"
 #include "core/time.h"
 #include "core/x86.h"
 
+enum { POLLS_PER_SECOND = 1000 };
 enum { NMIS_MAX = 2 }; /* one being delivered and one latched, as a processor can hold */
 
 static bool create_context(struct vcpu *vcpu, unsigned vtl)
@@ -251,6 +253,13 @@ void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights)
     return phys_to_virt(mapping.hpa);
 }
 
+bool context_has(const struct context *ctx, gpa_t gpa)
+{
+    struct ept_mapping mapping;
+
+    return ept_lookup(&ctx->vcpu->vm->ept[ctx->vtl], gpa, &mapping);
+}
+
 struct vmx_context *vcpu_borrow(struct context *ctx)
 {
     struct vmx_cpu *cpu = this_cpu()->vmx;
@@ -288,6 +297,13 @@ static uint64_t next_deadline(struct vcpu *vcpu)
     return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
 }
 
+static void announce_lower(struct vcpu *vcpu)
+{
+    hv_announce_lower(vcpu->active);
+    if (apic_posted(vcpu->active->post))
+        collect(vcpu);
+}
+
 static void keep_time(struct vm *vm)
 {
     uint64_t now = vm_time_tsc(vm);
@@ -308,7 +324,20 @@ static void settle(struct vcpu *vcpu)
     if (vcpu->active->state == CONTEXT_WAITS_FOR_SIPI)
         return;
     preempt(vcpu);
+    if (vcpu->active->vtl > 0)
+        announce_lower(vcpu);
     deliver(vcpu);
+}
+
+/* How long the guest may run: for remote_poll() not for long where others may ask. */
+static uint64_t run_until(struct vcpu *vcpu, uint64_t turn_end)
+{
+    const struct vm *vm = vcpu->vm;
+    uint64_t due = min(next_deadline(vcpu), turn_end);
+
+    if (vm->hv != NULL && vm->vcpu_count > 1)
+        due = min(due, time_now_tsc() + vm->tsc_hz / POLLS_PER_SECOND);
+    return due;
 }
 
 void vcpu_attend(struct vcpu *vcpu)
@@ -322,7 +351,7 @@ void vcpu_attend(struct vcpu *vcpu)
         return;
     }
     deliver(vcpu);
-    vmx_set_deadline(&vcpu->active->vmx, min(next_deadline(vcpu), sched_turn_end()));
+    vmx_set_deadline(&vcpu->active->vmx, run_until(vcpu, sched_turn_end()));
 }
 
 /* Whether it should go on running. */
@@ -330,7 +359,7 @@ static bool enter(struct vcpu *vcpu, uint64_t turn_end)
 {
     struct context *ctx = vcpu->active;
 
-    vmx_set_deadline(&ctx->vmx, min(next_deadline(vcpu), turn_end));
+    vmx_set_deadline(&ctx->vmx, run_until(vcpu, turn_end));
     vmx_watch_pauses(&ctx->vmx, sched_others_wait());
     switch (vmx_run(&ctx->vmx)) {
     case VMX_RESUME:
@@ -361,6 +390,7 @@ static void unload(struct vcpu *vcpu)
 enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
 {
     for (;;) {
+        remote_poll();
         vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
         settle(vcpu);
         if (vm_stopping(vcpu->vm)) {

@@ -92,6 +92,9 @@ void vcpu_give_back(struct vmx_context *before);
  */
 void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights);
 
+/* Whether there is anything at @gpa for @ctx, even if it may not use it. Any CPU. */
+bool context_has(const struct context *ctx, gpa_t gpa);
+
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
 

@@ -86,6 +86,11 @@ const struct hv_call hv_calls[HV_CALLS] = {
     [HV_CALL_POST_MESSAGE] = {hv_post_message, .header = 256, .privilege = HV_POST_MESSAGES},
     [HV_CALL_SIGNAL_EVENT] = {hv_signal_event, .header = 8, .flags = HV_FAST,
                               .privilege = HV_SIGNAL_EVENTS},
+    [HV_CALL_TRANSLATE_VA] = {hv_translate, .flags = HV_FAST, .header = 32, .output = 16,
+                              .privilege = HV_ACCESS_VP_REGISTERS},
+    [HV_CALL_TRANSLATE_VA_EX] = {hv_translate_ex, .flags = HV_FAST, .header = 32, .output = 64,
+                                 .privilege = HV_ACCESS_VP_REGISTERS},
+    [HV_CALL_START_VP] = {hv_start_vp, .header = 240, .privilege = HV_START_VP},
     [HV_CALL_GET_VP_INDEX_FROM_APIC_ID] = {get_vp_index, .header = 16, .element = 4,
                                            .output_element = 4, .flags = HV_REP | HV_FAST},
 };

@@ -5,6 +5,7 @@
  * and its relatives.
  */
 #include "core/hyperv/hypercall.h"
+#include "core/hyperv/secure.h"
 #include "core/hyperv/vp_set.h"
 #include "core/remote.h"
 
@@ -44,6 +45,24 @@ static void settle_there(void *arg)
     hv_settle(arg);
 }
 
+/*
+ * A VTL that locked the TLB of the caller's on one of the processors holds the caller: it sees its
+ * flush done only when the lock is gone. TLFS, "Virtual Secure Mode", "TLB Locks". Whatever the
+ * caller's processor has else to do comes between.
+ */
+static enum hv_status wait_for_locks(const struct hv_hypercall *call, const struct hv_vp_set *set)
+{
+    const struct vm *vm = call->vcpu->vm;
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        if (hv_vp_set_has(set, i) && hv_tlb_locked(vm->vcpus[i], hv_caller_vtl(call))) {
+            call->vcpu->active->vmx.leave |= VMX_LEAVE;
+            return HV_AGAIN;
+        }
+    }
+    return HV_SUCCESS;
+}
+
 /* A processor that does not run now flushes before it runs. */
 static void flush(struct hv_hypercall *call, const struct hv_vp_set *set)
 {
@@ -77,8 +96,10 @@ static enum hv_status flush_set(struct hv_hypercall *call, const struct hv_vp_se
     if (hv_vp_set_is_empty(set))
         return HV_INVALID_PARAMETER;
     flush(call, set);
-    call->index = call->count;
-    return HV_SUCCESS;
+    enum hv_status status = wait_for_locks(call, set);
+    if (status == HV_SUCCESS)
+        call->index = call->count;
+    return status;
 }
 
 static enum hv_status flush_mask(struct hv_hypercall *call, uint64_t allowed)

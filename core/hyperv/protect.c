@@ -17,10 +17,9 @@ enum { MAP_READ = 1, MAP_WRITE = 2, MAP_KERNEL = 4, MAP_USER = 8, MAP_ALL = 15 }
 /* HV_REGISTER_VSM_PARTITION_CONFIG */
 #define CONFIG_ENABLE       BIT(0)
 #define CONFIG_DEFAULT_MASK MASK(4, 1)
-#define CONFIG_ZERO_MEMORY  BIT(5)
-#define CONFIG_DENY_STARTUP BIT(6)
 #define CONFIG_KNOWN                                                                               \
-    (CONFIG_ENABLE | CONFIG_DEFAULT_MASK | CONFIG_ZERO_MEMORY | CONFIG_DENY_STARTUP)
+    (CONFIG_ENABLE | CONFIG_DEFAULT_MASK | HV_PARTITION_CONFIG_RESET |                             \
+     HV_PARTITION_CONFIG_DENY_STARTUP)
 
 /* ---- Masks -------------------------------------------------------------------------------------
  */

@@ -12,6 +12,8 @@ enum hv_status hv_set_partition_config(const struct context *ctx, uint64_t value
 /* Its value at start. */
 #define HV_PARTITION_CONFIG_RESET BIT(5) /* ZeroMemoryOnReset */
 
+#define HV_PARTITION_CONFIG_DENY_STARTUP BIT(6)
+
 /* Rights that an overlay page which goes away leaves behind: with the partition's lock held. */
 unsigned hv_rights_at(const struct vm *vm, unsigned vtl, gpa_t gpa);
 

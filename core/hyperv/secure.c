@@ -37,6 +37,11 @@ void hv_unlock_tlbs(struct context *ctx)
         atomic_fetch_and(&ctx->hv->secure[below], ~SECURE_TLB_LOCKED);
 }
 
+void hv_lock_tlb(struct context *ctx, unsigned below)
+{
+    atomic_fetch_or(&ctx->hv->secure[below], SECURE_TLB_LOCKED);
+}
+
 bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl)
 {
     for (unsigned above = vtl + 1; above < vcpu->vm->vtls; above++)

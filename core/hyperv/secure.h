@@ -14,6 +14,9 @@ enum hv_status hv_set_intercepts(struct context *ctx, uint64_t value);
 /* Ends the TLB locks that the VTL of @ctx holds on its processor. */
 void hv_unlock_tlbs(struct context *ctx);
 
+/* The VTL of @ctx locks the TLB of VTL @below on its processor. */
+void hv_lock_tlb(struct context *ctx, unsigned below);
+
 /* Whether a VTL above @vtl holds its TLB on this processor. Any CPU. */
 bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl);
 

@@ -3,6 +3,7 @@
 #include "core/hyperv/vp.h"
 
 #include "core/epoch.h"
+#include "core/hyperv/vtl.h"
 #include "core/string.h"
 
 /* HV_TIMER_MESSAGE_PAYLOAD. */
@@ -151,7 +152,7 @@ bool hv_auto_eoi(const struct context *ctx)
 
 void hv_acknowledged(struct context *ctx, uint8_t vector)
 {
-    if (!synic_auto_eoi(&ctx->hv->synic, vector))
+    if (!synic_auto_eoi(&ctx->hv->synic, vector) && !hv_vina_auto_eoi(ctx, vector))
         return;
     epoch_enter();
     lapic_eoi(&ctx->lapic);

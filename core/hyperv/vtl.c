@@ -2,7 +2,9 @@
 /* Enabling VTLs, calling the next higher one and returning to the next lower one. */
 #include "core/hyperv/vtl.h"
 
+#include "core/epoch.h"
 #include "core/guest_apic.h"
+#include "core/hyperv/protect.h"
 #include "core/hyperv/secure.h"
 #include "core/remote.h"
 #include "core/string.h"
@@ -159,6 +161,63 @@ enum hv_status hv_enable_vp_vtl(struct hv_hypercall *call)
     return e.status;
 }
 
+/* ---- HvCallStartVirtualProcessor ---------------------------------------------------------------
+ */
+
+static bool has_started(const struct vcpu *vp)
+{
+    return vp->active->vtl > 0 || vp->active->state != CONTEXT_WAITS_FOR_SIPI;
+}
+
+/* A processor begins in its highest VTL, and gets to the lower ones by VTL return. */
+static void start(void *arg)
+{
+    struct enabling *e = arg;
+    struct vcpu *vp = e->ctx->vcpu;
+
+    e->status = HV_INVALID_VP_STATE;
+    if (has_started(vp) || !vcpu_has_vtl(vp, e->ctx->vtl))
+        return;
+    struct vmx_context *before = vcpu_borrow(e->ctx);
+    e->status = HV_INVALID_REGISTER_VALUE;
+    if (hv_set_initial_context(e->ctx, e->initial)) {
+        e->ctx->state = CONTEXT_RUNNABLE;
+        vp->active = &vp->contexts[highest_below(vp->enabled, VM_VTLS_MAX)];
+        e->status = HV_SUCCESS;
+    }
+    vcpu_give_back(before);
+}
+
+static bool startup_denied(const struct vcpu *caller)
+{
+    const struct vm *vm = caller->vm;
+
+    for (unsigned vtl = caller->active->vtl + 1; vtl < vm->vtls; vtl++)
+        if (vm->hv->vtl[vtl].config & HV_PARTITION_CONFIG_DENY_STARTUP)
+            return true;
+    return false;
+}
+
+enum hv_status hv_start_vp(struct hv_hypercall *call)
+{
+    const struct vp_context *in = (const void *)call->in;
+    struct vcpu *caller = call->vcpu, *vp;
+    enum hv_status status = hv_find_vp(caller, in->partition, in->vp, &vp);
+
+    if (status == HV_SUCCESS && vp == caller)
+        status = HV_INVALID_VP_INDEX;
+    if (status != HV_SUCCESS)
+        return status;
+    if (in->vtl > caller->active->vtl || startup_denied(caller))
+        return HV_ACCESS_DENIED;
+    if (!is_zero(in->reserved, 3))
+        return HV_INVALID_PARAMETER;
+    struct enabling e = {.ctx = &vp->contexts[in->vtl], .initial = &in->initial};
+    remote_call(vp->sched.home, start, &e);
+    sched_wake(vp);
+    return e.status;
+}
+
 /* ---- Call and return ---------------------------------------------------------------------------
  */
 
@@ -177,12 +236,64 @@ static uint8_t *assist(const struct context *ctx)
     return ctx->hv->assist_page.shown ? ctx->hv->assist_page.page : NULL;
 }
 
+/* ---- VINA: a higher VTL hears that it holds up a lower one -------------------------------------
+ */
+
+/* HV_REGISTER_VSM_VINA */
+#define VINA_VECTOR     MASK(7, 0)
+#define VINA_ENABLED    BIT(8)
+#define VINA_AUTO_RESET BIT(9)
+#define VINA_AUTO_EOI   BIT(10)
+
+/* It is the page's whether the guest has it shown or not. */
+static volatile uint8_t *vina_status(const struct context *ctx)
+{
+    return (uint8_t *)ctx->hv->assist_page.page + ASSIST_VINA;
+}
+
+static bool has_interrupt(struct context *ctx)
+{
+    if (lapic_pending(&ctx->lapic) < 0)
+        return false;
+    struct vmx_context *before = vcpu_borrow(ctx);
+    bool can_take = vmx_can_take_interrupt(&ctx->vmx);
+    vcpu_give_back(before);
+    return can_take;
+}
+
+void hv_announce_lower(struct context *ctx)
+{
+    uint64_t vina = ctx->hv->vina;
+
+    if (!(vina & VINA_ENABLED) || *vina_status(ctx) != 0)
+        return;
+    for (unsigned vtl = 0; vtl < ctx->vtl; vtl++) {
+        if (vcpu_has_vtl(ctx->vcpu, vtl) && has_interrupt(&ctx->vcpu->contexts[vtl])) {
+            *vina_status(ctx) = 1;
+            epoch_enter();
+            lapic_post(&ctx->lapic, (uint8_t)field_get(vina, VINA_VECTOR));
+            epoch_leave();
+            return;
+        }
+    }
+}
+
+bool hv_vina_auto_eoi(const struct context *ctx, uint8_t vector)
+{
+    uint64_t vina = ctx->hv->vina;
+
+    return (vina & (VINA_ENABLED | VINA_AUTO_EOI)) == (VINA_ENABLED | VINA_AUTO_EOI) &&
+           vector == field_get(vina, VINA_VECTOR);
+}
+
 void hv_enter_vtl(struct context *to, enum hv_entry_reason reason)
 {
     uint32_t value = reason;
 
     if (assist(to) != NULL)
         memcpy(assist(to) + ASSIST_ENTRY_REASON, &value, sizeof(value));
+    if (to->hv->vina & VINA_AUTO_RESET)
+        *vina_status(to) = 0;
     __atomic_store_n(&to->vcpu->active, to, __ATOMIC_SEQ_CST);
 }
 

@@ -59,6 +59,13 @@ enum hv_status hv_find_vp(struct vcpu *caller, uint64_t partition, uint32_t inde
  * At an exit, or before an entry. */
 void hv_enter_vtl(struct context *to, enum hv_entry_reason reason);
 
+/* The active VTL of a processor asked to hear of interrupts that wait for lower ones: raises its
+ * VINA if there is one. On the CPU that runs it, outside the epoch. */
+void hv_announce_lower(struct context *ctx);
+
+/* Whether the vector is a VINA that wants no EOI. */
+bool hv_vina_auto_eoi(const struct context *ctx, uint8_t vector);
+
 /* HvRegisterVsmCodePageOffsets: where the hypercall page has VTL call and VTL return. */
 enum {
     HV_CODE_PAGE_OFFSETS_32 = 0x04 | 0x1b << 12,
@@ -68,6 +75,9 @@ enum {
 /* The handlers of the hypercalls, vtl.c. */
 enum hv_status hv_enable_partition_vtl(struct hv_hypercall *call);
 enum hv_status hv_enable_vp_vtl(struct hv_hypercall *call);
+enum hv_status hv_translate(struct hv_hypercall *call);    /* translate.c */
+enum hv_status hv_translate_ex(struct hv_hypercall *call); /* translate.c */
+enum hv_status hv_start_vp(struct hv_hypercall *call);
 enum hv_status hv_vtl_call(struct hv_hypercall *call);
 enum hv_status hv_vtl_return(struct hv_hypercall *call);
 
