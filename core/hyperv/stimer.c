@@ -4,7 +4,7 @@
 
 enum {
     FIRST_VECTOR = 16,
-    PERIOD_FLOOR = 100, /* 10 us: a shorter period would leave the guest no time to run */
+    PERIOD_FLOOR = 500, /* 50 us: with a shorter period a guest might never get to run */
 };
 #define CONFIG_RESERVED (MASK(63, 20) | MASK(15, 13))
 
@@ -23,6 +23,7 @@ static void start(struct stimer *t, uint64_t now)
 {
     t->owed = false;
     t->due = STIMER_NEVER;
+    t->not_before = 0;
     if ((t->config & STIMER_ENABLED) && t->count != 0)
         t->due = t->config & STIMER_PERIODIC ? saturating_add(now, t->count) : t->count;
 }
@@ -51,25 +52,27 @@ void stimer_write_count(struct stimer *t, uint64_t value, uint64_t now)
     start(t, now);
 }
 
-/* A period that was missed is not made up for; the others stay where they were. */
+/* Periods that were missed are not made up for; the others stay where they were. */
 static uint64_t next_period(uint64_t due, uint64_t period, uint64_t now)
 {
-    uint64_t earliest = saturating_add(now, PERIOD_FLOOR);
+    return saturating_add(due, (now - due) / period * period + period);
+}
 
-    if (saturating_add(due, period) >= earliest)
-        return saturating_add(due, period);
-    return saturating_add(due, (earliest - due + period - 1) / period * period);
+uint64_t stimer_due(const struct stimer *t)
+{
+    return max(t->due, t->not_before);
 }
 
 void stimer_expire(struct stimer *t, uint64_t now)
 {
-    if (now < t->due)
+    if (now < stimer_due(t))
         return;
     if (!t->owed)
         t->expired = t->due;
     t->owed = true;
     if (t->config & STIMER_PERIODIC) {
         t->due = next_period(t->due, t->count, now);
+        t->not_before = saturating_add(now, PERIOD_FLOOR);
     } else {
         t->config &= ~STIMER_ENABLED;
         t->due = STIMER_NEVER;

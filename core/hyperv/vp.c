@@ -86,7 +86,7 @@ static void set_due(struct context *ctx)
     uint64_t due = STIMER_NEVER;
 
     for (unsigned i = 0; i < HV_TIMERS; i++)
-        due = min(due, ctx->hv->timers[i].due);
+        due = min(due, stimer_due(&ctx->hv->timers[i]));
     ctx->hv->due = due == STIMER_NEVER ? UINT64_MAX : hv_tsc_at(ctx->vcpu->vm->hv->time_scale, due);
 }
 
