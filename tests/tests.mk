@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# "make test" runs everything, "make test T=name" one test (see tests/run).
+# "make test" runs everything but what takes long, "make test T=name" one test (see tests/run).
 
 # Tests of the tools themselves are Python programs that print TAP.
 TOOLS_TESTS := $(wildcard tests/tools/test_*.py)
 
 TEST_NEEDS = $(O)/BOOTX64.EFI $(LINUX)/vmlinux $(LINUX)/initramfs.cpio guests $(HOST_TESTS) $(HOST_PROGRAMS)
 
-.PHONY: test
+.PHONY: test test-long
 test: $(TEST_NEEDS) ## run all tests, or one: make test T=name
 	$(Q)tests/run $(if $(T),--only '$(T)') $(HOST_TESTS) $(HOST_PROGRAMS) $(TOOLS_TESTS)
+
+test-long: $(TEST_NEEDS) $(if $(T),,$(O)/bench/exhaustive $(APIC_TESTS)) ## run what takes long, or one: make test-long T=name
+	$(Q)tests/run --long $(if $(T),--only '$(T)')
+ifeq ($(T),)
+	$(O)/bench/exhaustive full
+	$(O)/host/test_apic_kvm full
+	$(O)/host/test_apic_property 20000
+	$(O)/apic/apic_stress 120
+	$(O)/apic/apic_fuzz 600
+endif

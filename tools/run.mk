@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The Linux guest and the emulator that a person sees. Variables for "make run" and "make image":
 #
+#   VCPUS      the guest's virtual processors
 #   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
 #   CMDLINE    the kernel's command line
@@ -26,10 +27,11 @@ $(LINUX)/initramfs.cpio: $(LINUX_CACHE)/busybox/busybox tools/guest-init tools/i
 KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/linux/vmlinuz,$(KERNEL)),$(LINUX)/vmlinux)
 
 RUN_NEEDS = $(O)/BOOTX64.EFI $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux)
-RUN_OPTIONS = --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio --cmdline '$(CMDLINE)'
+RUN_OPTIONS = --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio --cmdline '$(CMDLINE)' \
+  --key 'vcpus=$(or $(VCPUS),1)'
 
 .PHONY: run image emulator
-run: $(RUN_NEEDS) ## boot Linux as a guest, with its console on this terminal
+run: $(RUN_NEEDS) ## boot Linux as a guest, with its console on this terminal: VCPUS=4, KERNEL=file
 	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick

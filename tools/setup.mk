@@ -10,6 +10,7 @@ SETUP_image = build run
 SETUP_run = build run
 SETUP_bench = build run
 SETUP_test = build test
+SETUP_test-long = build test
 SETUP_format = lint
 SETUP_lint = build lint
 

@@ -98,12 +98,3 @@ EXHAUSTIVE_OBJ := $(patsubst %.c,$(O)/bench/%.o,$(APIC_SRC) tests/host/apic_rig.
 $(O)/bench/exhaustive: $(EXHAUSTIVE_OBJ)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ -lcmocka
-
-.PHONY: test-long
-test-long: $(O)/bench/exhaustive $(APIC_TESTS) $(HOST_PROGRAMS) $(O)/BOOTX64.EFI guests ## what takes long
-	tests/run --long
-	$(O)/bench/exhaustive full
-	$(O)/host/test_apic_kvm full
-	$(O)/host/test_apic_property 20000
-	$(O)/apic/apic_stress 120
-	$(O)/apic/apic_fuzz 600

@@ -58,9 +58,17 @@ class Guest:
             variants = {f"{key}=off": {key: "off"} for key in APIC_KEYS}
         if self.apic and APIC_KEYS:
             variants["all=off"] = {key: "off" for key in APIC_KEYS}
-        variants = self.long_variants if long else self.variants | variants
-        guests = [self.variant(number, *variant) for number, variant in enumerate(variants.items())]
-        return guests if long else [self, *guests]
+        chosen = self.variants | variants
+        whole = long == (world.processors_only and not self.is_about_processors())
+        if long:
+            chosen = self.long_variants | (chosen if whole else {})
+        elif not whole:
+            chosen = {}
+        guests = [self.variant(number, *variant) for number, variant in enumerate(chosen.items())]
+        return [self, *guests] if whole else guests
+
+    def is_about_processors(self):
+        return self.apic or not self.keys.keys().isdisjoint(("vcpus", "apic_ids"))
 
     def seconds(self):
         """Its time limit in seconds."""
@@ -98,7 +106,7 @@ def all_guests(world, long=False):
     sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
     guests = [guest for source in sorted(sources) if not source.stem.startswith("bench_")
               for guest in read(source).runs(world, long)]
-    if not guests:
+    if not guests and not long:
         raise RuntimeError(f"no guests in {SOURCES}")
     return guests
 

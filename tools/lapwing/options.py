@@ -29,7 +29,7 @@ def _pair(text):
     return name, value
 
 
-def partition(options, exit_key):
+def partition(options, exit_key, vm_keys=None):
     """The files of the EFI system partition, ready for disk.make()."""
     if options.config:
         files = {disk.BOOT_FILE: options.efi, disk.CONFIG_FILE: options.config}
@@ -37,7 +37,7 @@ def partition(options, exit_key):
         modules = [(Path(path), text) for path, _, text in
                    (module.partition(" ") for module in options.module)]
         guest = config.Vm("guest", options.kernel, options.initrd, options.cmdline, modules,
-                          dict(map(_pair, options.key)))
+                          (vm_keys or {}) | dict(map(_pair, options.key)))
         files = config.image_files([guest], exit_key, options.efi)
     files.update((name, Path(value)) for name, value in map(_pair, options.file))
     for path in files.values():
