@@ -39,6 +39,8 @@ static inline void apic_trace(struct apic_domain *domain, enum apic_trace_kind k
 /* ---- vectors.c: IRR, ISR, TMR, PPR ---- */
 void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level);
 void lapic_update_ppr(struct lapic *lapic);
+/* The vectors' part of lapic_merge(), for before the APIC is disabled. */
+void lapic_merge_vectors(struct lapic *lapic);
 
 /* ---- lvt.c ---- */
 void lapic_error(struct lapic *lapic, uint32_t esr_bits);

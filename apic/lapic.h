@@ -87,7 +87,8 @@ bool lapic_init(struct lapic *lapic, struct apic_domain *domain, const struct la
 
 /* RESET and INIT, with the values of SDM Vol 3A, "Local APIC State After Power-Up or Reset" and
  * "Local APIC State After It Receives an INIT". Reset goes to xAPIC mode; INIT keeps the mode,
- * both IDs and IA32_APIC_BASE. What is posted and not merged is dropped by reset, kept by INIT. */
+ * both IDs and IA32_APIC_BASE. What is posted and not merged is dropped by reset; INIT keeps the
+ * events but no vectors. */
 void lapic_reset(struct lapic *lapic);
 void lapic_init_signal(struct lapic *lapic);
 

@@ -100,6 +100,9 @@ static void write_id(struct lapic *lapic, uint32_t value)
 
 static void write_svr(struct lapic *lapic, uint32_t value)
 {
+    if (lapic->enabled != 0) {
+        lapic_merge_vectors(lapic);
+    }
     *lapic_reg(lapic, APIC_SVR) = value;
     lapic->enabled = value & APIC_SVR_ENABLE;
     if (lapic->enabled == 0) {

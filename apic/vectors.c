@@ -77,7 +77,7 @@ void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level)
                  UINT64_C(1) << (vector % APIC_VECTORS_PER_WORD), level);
 }
 
-/* An APIC that was disabled after the message was accepted has lost it. */
+/* A disabled APIC accepts nothing: what is found then was under way while it was being disabled. */
 static bool merge_words(struct lapic *lapic, _Atomic uint64_t words[4], bool level)
 {
     bool changed = false;
@@ -86,11 +86,17 @@ static bool merge_words(struct lapic *lapic, _Atomic uint64_t words[4], bool lev
             continue;
         }
         uint64_t bits = atomic_exchange(&words[i], 0);
-        if (lapic_mode(lapic) != APIC_DISABLED) {
+        if (lapic->enabled != 0) {
             changed |= accept_words(lapic, i, bits, level);
         }
     }
     return changed;
+}
+
+void lapic_merge_vectors(struct lapic *lapic)
+{
+    merge_words(lapic, lapic->post->pir, false);
+    merge_words(lapic, lapic->post->level, true);
 }
 
 bool lapic_merge(struct lapic *lapic, struct lapic_events *events)

@@ -430,6 +430,28 @@ static void software_disable_masks_lvts(void **state)
     assert_int_equal(rig_get(apic, APIC_LVT_TIMER), 0x10041);
 }
 
+/* "The reception of any interrupt ... in progress when the local APIC is disabled" is completed. */
+static void software_disable_keeps_what_was_posted(void **state)
+{
+    (void)state;
+    rig_enable(apic);
+    assert_true(lapic_post(apic, 0x44));
+    rig_set(apic, APIC_SVR, 0xFF);
+    assert_int_equal(lapic_pending(apic), 0x44);
+}
+
+/* A message that met the old map while the APIC took an INIT. */
+static void init_drops_what_was_under_way(void **state)
+{
+    (void)state;
+    rig_enable(apic);
+    assert_true(lapic_post(apic, 0x44));
+    lapic_init_signal(apic);
+    assert_false(rig_has(apic, 0x44));
+    rig_enable(apic);
+    assert_false(rig_has(apic, 0x44));
+}
+
 /* ---- Priority ---- */
 
 static void ppr_follows_tpr_and_isr(void **state)
@@ -743,6 +765,8 @@ int main(void)
         APIC_TEST(mode_changes_keep_what_they_must),
         APIC_TEST(global_disable_drops_what_was_posted),
         APIC_TEST(software_disable_masks_lvts),
+        APIC_TEST(software_disable_keeps_what_was_posted),
+        APIC_TEST(init_drops_what_was_under_way),
         APIC_TEST(ppr_follows_tpr_and_isr),
         APIC_TEST(pending_needs_a_higher_class),
         APIC_TEST(cr8_is_the_tpr_class),
