@@ -26,10 +26,13 @@ class Boot:
     kernel: object = paths.VMLINUX
     vcpus: int = 1
     x2apic: bool = True
+    hyperv: bool = False
 
     def vm(self):
         cmdline = "console=ttyS0" + ("" if self.x2apic else " nox2apic")
         keys = self.world.emulator.vm_keys | {"vcpus": self.vcpus}
+        if self.hyperv:
+            keys["hyperv"] = "on"
         return config.Vm("linux", self.kernel, paths.INITRAMFS, cmdline, keys=keys)
 
 
@@ -63,9 +66,17 @@ STEPS = (
          r"(\d+\n){200}rose by ([4-9]\d|\d{3,})"),
 )
 LAST_STEPS = (
-    Step("clock", "cat /sys/devices/system/clocksource/clocksource0/current_clocksource", r"tsc"),
     Step("no_warnings", WARNINGS, r""),
     Step("job_control", "sleep 100 & jobs; kill %1", r"\[1\]\+ +Running +sleep 100.*"),
+)
+
+# What the kernel finds of Hyper-V's interface it uses.
+HYPERV_STEPS = (
+    Step("hyperv", "dmesg | grep -o 'Hypervisor detected: .*\\|Hyper-V: Using .*'",
+         r"Hypervisor detected: Microsoft Hyper-V\n"
+         r"Hyper-V: Using hypercall for remote TLB flush\nHyper-V: Using IPI hypercalls"),
+    Step("timers", "cat /sys/devices/system/clockevents/clockevent0/current_device",
+         r"Hyper-V clockevent"),
 )
 
 UNPLUGS = 20
@@ -118,8 +129,14 @@ def _steps(boot):
         yield _unplugs(boot.vcpus)
     yield _checksums(boot.vcpus)
     rescheduling = rf"\bRES:{every}.*" if boot.vcpus > 1 else ""
+    timer = rf"\bLOC:{every}.*{rescheduling}"
+    if boot.hyperv:
+        timer = rf"{rescheduling}\bHVS:{every}.*"
+        yield from HYPERV_STEPS
     yield Step("interrupts", "cat /proc/interrupts",
-               rf".*\bttyS0\b.*\bLOC:{every}.*{rescheduling}\bERR: +0\b.*\bMIS: +0\b.*")
+               rf".*\bttyS0\b.*{timer}\bERR: +0\b.*\bMIS: +0\b.*")
+    yield Step("clock", "cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
+               "hyperv_clocksource_tsc_page" if boot.hyperv else "tsc")
     yield from LAST_STEPS
 
 
@@ -133,6 +150,7 @@ def boots(worlds, long):
     on 2, 4 and 8 processors, in either APIC mode, everywhere."""
     if not long:
         yield Boot(worlds[0], f"linux/bzImage_{worlds[0].name}", paths.BZIMAGE)
+        yield Boot(worlds[0], f"linux/hyperv_{worlds[0].name}", vcpus=4, hyperv=True)
     for world in worlds:
         for vcpus in (2, 4, 8):
             for x2apic in (False, True):
