@@ -16,6 +16,7 @@
 #include "apic/msg.h"
 
 struct apic_map;
+struct apic_post;
 struct ioapic;
 struct lapic;
 
@@ -93,6 +94,10 @@ struct apic_callbacks {
     /* Memory, 64-byte aligned. Called by configuration functions only. */
     void *(*alloc)(void *ctx, size_t size);
     void (*free)(void *ctx, void *memory, size_t size);
+    /* A group's new map is in force: apic_sole_target() may answer anew, and may be called from
+     * here only. NULL: nobody asks. By the CPU that made the change, which meanwhile keeps the map.
+     */
+    void (*remapped)(void *ctx, unsigned group);
     /* Told of every decision. NULL: off, at the price of one predictable branch. Any CPU. */
     void (*trace)(void *ctx, const struct apic_trace *what);
 };
@@ -166,5 +171,10 @@ size_t apic_domain_memory(const struct apic_domain *domain);
  * returns, every acceptor's bit is set. Any CPU, inside the epoch. `msg` must obey the rules in
  * apic/msg.h; a group that does not exist has no members. */
 unsigned apic_route(struct apic_domain *domain, const struct apic_msg *msg);
+
+/* For processors that post IPIs by themselves, to one APIC per ID: the post of the only APIC that
+ * takes a Fixed message to physical `dest`, whatever the sender's mode; NULL if several do, none
+ * does, or that depends on more than the ID. Inside `remapped` only. */
+struct apic_post *apic_sole_target(const struct apic_domain *domain, unsigned group, uint32_t dest);
 
 #endif

@@ -44,6 +44,9 @@ static void rebuild(struct apic_group *group)
     group->spare = atomic_exchange(&group->map, next);
     group->spare_epoch = atomic_fetch_add(&domain->epoch->now, 1);
     group->built = wanted;
+    if (domain->calls.remapped != NULL) {
+        domain->calls.remapped(domain->ctx, (unsigned)(group - domain->group));
+    }
     apic_trace(domain, APIC_TRACE_MAP, NULL, NULL, (uint64_t)(group - domain->group), group->count);
 }
 

@@ -222,6 +222,23 @@ unsigned apic_route(struct apic_domain *domain, const struct apic_msg *msg)
     return route.accepted;
 }
 
+/* FFh is everyone for a sender in xAPIC mode and an ordinary ID for one in x2APIC mode. */
+struct apic_post *apic_sole_target(const struct apic_domain *domain, unsigned group, uint32_t dest)
+{
+    const struct apic_map *map = atomic_load(&domain->group[group].map);
+    if (map == NULL || apic_dest_is_broadcast(dest, false) || apic_dest_is_broadcast(dest, true)) {
+        return NULL;
+    }
+    bool low = dest < APIC_MAP_LOW;
+    const struct apic_slot *slot = low ? &map->low[dest] : apic_map_high(map, dest);
+    bool truncated = map->policy == APIC_POLICY_KNL && !low;
+    if (slot->count != 1 || (slot->who & APIC_TARGET_ENABLED) == 0 ||
+        (truncated && map->low[dest % APIC_MAP_LOW].count != 0)) {
+        return NULL;
+    }
+    return apic_target_post(slot->who);
+}
+
 bool lapic_post(struct lapic *target, uint8_t vector)
 {
     struct apic_identity id = lapic_unpack_identity(target, atomic_load(&target->identity));

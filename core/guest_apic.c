@@ -5,6 +5,7 @@
 #include "core/assert.h"
 #include "core/cpuid.h"
 #include "core/epoch.h"
+#include "core/guest_ipi.h"
 #include "core/hyperv/hyperv.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -36,6 +37,11 @@ static void kick(void *ctx, void *owner, enum apic_kick kind)
         sched_wake(vcpu);
 }
 
+static void remapped(void *ctx, unsigned group)
+{
+    guest_ipi_remapped(ctx, group);
+}
+
 static unsigned current_cpu(void *ctx)
 {
     (void)ctx;
@@ -60,6 +66,7 @@ static const struct apic_callbacks callbacks = {
     .cpu = current_cpu,
     .alloc = map_alloc,
     .free = map_free,
+    .remapped = remapped,
 };
 
 _Static_assert((int)CONFIG_MATCH_ARCHITECTURAL == APIC_POLICY_ARCHITECTURAL &&
@@ -212,6 +219,8 @@ void guest_apic_attach(struct context *ctx)
         .registers = ctx->apic_page,
         .descriptor = ctx->post,
         .notification_vector = VECTOR_POSTED,
+        .ipi_table = ctx->vcpu->vm->ipi_table[ctx->vtl],
+        .ipi_last = ctx->vcpu->vm->ipi_last,
     };
 
     vmx_apic_init(&ctx->vmx, &apic);

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/epoch.h"
+#include "core/guest_ipi.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -64,6 +65,7 @@ static void ap_main(struct cpu *cpu)
 static void start_scheduling(void)
 {
     remote_init();
+    guest_ipi_init();
     sched_init();
     atomic_store(&scheduling, true);
     for (uint32_t i = 1; i < cpu_count(); i++)

@@ -19,6 +19,7 @@ struct queue {
     _Alignas(64) struct spinlock lock;
     struct run_queue run;
     uint32_t members; /* vCPUs at home here */
+    struct vcpu *_Atomic first_member;
 
     /* What the vCPU that runs here asks for after every exit, without the lock. */
     _Atomic uint64_t turn_end;
@@ -67,6 +68,20 @@ bool sched_others_wait(void)
 /* ---- The loop ----------------------------------------------------------------------------------
  */
 
+static void take_out(struct queue *queue, struct vcpu *vcpu)
+{
+    struct vcpu *at = atomic_load(&queue->first_member);
+
+    queue->members--;
+    if (at == vcpu) {
+        atomic_store(&queue->first_member, vcpu->sched.next);
+        return;
+    }
+    while (at->sched.next != vcpu)
+        at = at->sched.next;
+    at->sched.next = vcpu->sched.next;
+}
+
 static void run_turn(struct queue *queue, struct vcpu *vcpu)
 {
     uint64_t alarm = UINT64_MAX;
@@ -74,7 +89,8 @@ static void run_turn(struct queue *queue, struct vcpu *vcpu)
 
     lock(queue);
     run_queue_end_turn(&queue->run, result, alarm, time_now_tsc());
-    queue->members -= result == RUN_FINISHED;
+    if (result == RUN_FINISHED)
+        take_out(queue, vcpu);
     unlock(queue);
     if (result == RUN_FINISHED)
         vm_vcpu_finished(vcpu->vm);
@@ -164,9 +180,19 @@ void sched_start(struct vcpu *vcpu)
     atomic_store(&vcpu->sched.home, home);
     lock(queue);
     run_queue_add(&queue->run, &vcpu->sched.run, time_now_tsc());
+    vcpu->sched.next = atomic_load(&queue->first_member);
+    atomic_store(&queue->first_member, vcpu);
     queue->members++;
     unlock(queue);
     tell(home);
+}
+
+void sched_for_members(void (*call)(struct vcpu *vcpu))
+{
+    struct vcpu *at = atomic_load(&queue_of(this_cpu())->first_member);
+
+    for (; at != NULL; at = at->sched.next)
+        call(at);
 }
 
 bool sched_is_running(struct vcpu *vcpu)

@@ -25,6 +25,7 @@ struct vcpu;
 struct sched_entity {
     struct cpu *_Atomic home; /* NULL: not yet given to the scheduler */
     struct run_entity run;    /* guarded by the home CPU's queue lock */
+    struct vcpu *next;        /* with the same home; only that CPU takes it out */
 };
 
 /* Makes the queues, for the CPUs in VMX operation. Once, when all CPUs run. */
@@ -54,6 +55,9 @@ bool sched_is_running(struct vcpu *vcpu);
 
 /* The same for what the processor merges by itself while the guest runs, told by VECTOR_POSTED. */
 void sched_notify(struct vcpu *vcpu);
+
+/* Calls @call for each vCPU that has its home on this CPU. */
+void sched_for_members(void (*call)(struct vcpu *vcpu));
 
 /* For the vCPU that runs here: host TSC at which it has to yield; UINT64_MAX: nobody waits. */
 uint64_t sched_turn_end(void);

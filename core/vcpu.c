@@ -7,6 +7,7 @@
 #include "core/epoch.h"
 #include "core/exits.h"
 #include "core/guest_apic.h"
+#include "core/guest_ipi.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/vtl.h"
 #include "core/interrupt.h"
@@ -387,11 +388,21 @@ static void unload(struct vcpu *vcpu)
         vmx_unload(&vcpu->contexts[vtl].vmx);
 }
 
-enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
+static bool anything_posted(struct vcpu *vcpu)
+{
+    FOR_ENABLED (vcpu, ctx) {
+        if (apic_posted(ctx->post))
+            return true;
+    }
+    return false;
+}
+
+static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
 {
     for (;;) {
         remote_poll();
         vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
+        guest_ipi_runs(vcpu);
         settle(vcpu);
         if (vm_stopping(vcpu->vm)) {
             unload(vcpu);
@@ -407,4 +418,12 @@ enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
         if (!enter(vcpu, turn_end))
             return RUN_GAVE_WAY;
     }
+}
+
+enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
+{
+    enum run_result result = run(vcpu, deadline);
+
+    guest_ipi_stops(vcpu);
+    return result == RUN_SLEEPS && anything_posted(vcpu) ? RUN_YIELDED : result;
 }

@@ -53,6 +53,7 @@ struct vcpu {
     uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
     struct context *active;               /* which one runs when the processor does */
     struct hv_vp *hv;                     /* NULL: without Hyper-V's interface */
+    const struct context *notified; /* gets the notifications of its posts: core/guest_ipi.c */
     struct sched_entity sched;
 };
 

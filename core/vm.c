@@ -7,6 +7,7 @@
 #include "core/guest_acpi.h"
 #include "core/guest_apic.h"
 #include "core/guest_files.h"
+#include "core/guest_ipi.h"
 #include "core/guest_layout.h"
 #include "core/guest_smbios.h"
 #include "core/hyperv/hyperv.h"
@@ -138,6 +139,15 @@ static bool add_vcpus(struct vm *vm, const uint32_t *ids)
     return true;
 }
 
+static bool create_ipi_tables(struct vm *vm, const uint32_t *ids)
+{
+    uint32_t last = 0;
+
+    for (uint32_t i = 0; i < vm->config->vcpus; i++)
+        last = max(last, ids[i]);
+    return !vmx_apic_in(vm->apic_help, VMX_APIC_IPI) || guest_ipi_create(vm, last);
+}
+
 static void free_vcpus(struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
@@ -192,7 +202,8 @@ static bool make(struct vm *vm, const struct handover *handover)
     guest_apic_init_domain(vm);
     set_clock(vm);
     machine_init(vm, (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND);
-    if (!hv_partition_create(vm) || !add_vcpus(vm, apic_ids(vm, handover))) {
+    if (!create_ipi_tables(vm, apic_ids(vm, handover)) || !hv_partition_create(vm) ||
+        !add_vcpus(vm, apic_ids(vm, handover))) {
         log_error("vm %s: no memory for its virtual processors", vm->config->name);
         return false;
     }
@@ -219,6 +230,7 @@ void vm_destroy(struct vm *vm)
 {
     free_vcpus(vm);
     hv_partition_destroy(vm);
+    guest_ipi_destroy(vm);
     apic_domain_destroy(&vm->apic);
     free_memory(vm);
     memory_free(vm, sizeof(*vm));

@@ -37,6 +37,8 @@ struct vm {
     unsigned vtls; /* how many Virtual Trust Levels its processors can have, 1 to VM_VTLS_MAX */
     struct ept ept[VM_VTLS_MAX]; /* by VTL */
     struct apic_domain apic;
+    uint64_t *ipi_table[VM_VTLS_MAX]; /* core/guest_ipi.c; NULL without IPI virtualization */
+    uint16_t ipi_last;
     vmx_apic_set apic_help; /* of the processor, as far as it has it and the configuration allows */
     struct machine machine;
     struct hv_partition *hv; /* NULL: without Hyper-V's interface */

@@ -14,6 +14,13 @@ uint64_t vmx_apic_access_page(void)
     return virt_to_phys(access_page);
 }
 
+#define IPI_ENTRY_VALID BIT(0)
+
+uint64_t vmx_apic_ipi_entry(const void *descriptor)
+{
+    return descriptor ? virt_to_phys(descriptor) | IPI_ENTRY_VALID : 0;
+}
+
 void vmx_apic_init(struct vmx_context *ctx, const struct vmx_apic *apic)
 {
     ctx->apic = *apic;
@@ -26,6 +33,10 @@ void vmx_apic_init(struct vmx_context *ctx, const struct vmx_apic *apic)
     if (vmx_has(ctx->caps, VMX_POSTED_INTERRUPTS)) {
         vmwrite64(POSTED_INTERRUPT_DESCRIPTOR, virt_to_phys(apic->descriptor));
         vmwrite16(POSTED_INTERRUPT_VECTOR, apic->notification_vector);
+    }
+    if (vmx_has(ctx->caps, VMX_IPI_VIRTUALIZATION) && apic->ipi_table) {
+        vmwrite64(PID_POINTER_TABLE, virt_to_phys(apic->ipi_table));
+        vmwrite16(LAST_PID_POINTER_INDEX, apic->ipi_last);
     }
 }
 
@@ -94,6 +105,18 @@ static void use_tpr_shadow(struct vmx_context *ctx, vmx_apic_set set)
     vmwrite32(PRIMARY_CONTROLS, ctx->primary);
 }
 
+/* SDM Vol 3C, "Tertiary Processor-Based VM-Execution Controls". */
+static void use_ipi(struct vmx_context *ctx, vmx_apic_set set)
+{
+    uint64_t bit = vmx_feature_bit(ctx->caps, VMX_IPI_VIRTUALIZATION);
+    uint32_t tertiary = vmx_feature_bit(ctx->caps, VMX_TERTIARY_CONTROLS);
+    if (bit == 0)
+        return;
+    vmwrite64(TERTIARY_CONTROLS, set & APIC_SET(IPI) ? bit : 0);
+    ctx->primary |= tertiary;
+    vmwrite32(PRIMARY_CONTROLS, ctx->primary);
+}
+
 static void use_view(struct vmx_context *ctx, bool wanted)
 {
     uint64_t pointer = wanted ? ctx->ept->view.pointer : ctx->ept->pointer;
@@ -111,6 +134,7 @@ void vmx_apic_use(struct vmx_context *ctx, vmx_apic_set set)
     ASSERT((set & (APIC_SET(ACCESS) | APIC_SET(X2APIC))) != (APIC_SET(ACCESS) | APIC_SET(X2APIC)));
     ctx->apic_help = set;
     use_tpr_shadow(ctx, set);
+    use_ipi(ctx, set);
     for (unsigned help = VMX_APIC_ACCESS; help <= VMX_APIC_DELIVERY; help++)
         ctx->secondary = with(ctx, ctx->secondary, set, help);
     vmwrite32(SECONDARY_CONTROLS, ctx->secondary);

@@ -53,7 +53,12 @@ struct vmx_apic {
     uint32_t *registers;
     const void *descriptor;      /* posted-interrupt descriptor */
     uint8_t notification_vector; /* of its notifications while the context runs */
+    const uint64_t *ipi_table;   /* VMX_APIC_IPI: vmx_apic_ipi_entry() by APIC ID; NULL: unused */
+    uint16_t ipi_last;           /* ID of the last entry */
 };
+
+/* The table's entry for an ID: the descriptor to post to; NULL makes the processor exit instead. */
+uint64_t vmx_apic_ipi_entry(const void *descriptor);
 
 /* Tells *ctx, which is current, where its APIC is. Once, before any of the following. */
 void vmx_apic_init(struct vmx_context *ctx, const struct vmx_apic *apic);

@@ -3,10 +3,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "apic/accept.h"
+#include "apic/internal.h"
 #include "tests/host/apic_rig.h"
 
 static unsigned send(struct rig *rig, struct apic_msg msg)
@@ -331,6 +334,79 @@ static void creation_refuses(void **state)
     assert_int_equal(rig.allocated, 0);
 }
 
+/* ---- Processors that post by themselves ---- */
+
+static unsigned remaps;
+
+static void count_remap(void *ctx, unsigned group)
+{
+    (void)ctx;
+    assert_int_equal(group, 0);
+    remaps++;
+}
+
+static struct lapic *only_acceptor(uint32_t dest, bool wide)
+{
+    struct apic_msg msg = {.dest = dest,
+                           .vector = 0x40,
+                           .wide = wide,
+                           .broadcast = apic_dest_is_broadcast(dest, wide)};
+    struct lapic *acceptor = NULL;
+    unsigned matching = 0;
+    for (unsigned i = 0; i < rig.count; i++) {
+        struct lapic *lapic = &rig.lapic[i];
+        struct apic_identity id = lapic_unpack_identity(lapic, atomic_load(&lapic->identity));
+        enum apic_policy policy = rig.domain.config.policy;
+        matching += lapic_matches(&id, &msg, policy, false);
+        if (lapic_accepts(&id, &msg, policy, false)) {
+            acceptor = lapic;
+        }
+    }
+    return matching == 1 ? acceptor : NULL;
+}
+
+/* An ID has a sole target where a message of either format finds one APIC, and it is enabled. */
+static void sole_targets_are_what_routing_says(void **state)
+{
+    (void)state;
+    static const uint32_t ids[] = {0, 1, 0x23, 0x123, 0xFF, 0x1FF, 0x223, 7};
+    srand(1);
+    for (unsigned round = 0; round < 600; round++) {
+        struct apic_config config = rig_default_config();
+        config.policy = round % 2 == 0 ? APIC_POLICY_ARCHITECTURAL : APIC_POLICY_KNL;
+        rig_init(&rig, &config, 6);
+        rig.domain.calls.remapped = count_remap;
+        for (unsigned i = 0; i < 6; i++) {
+            struct lapic *lapic = rig_add(&rig, ids[rand() % 8], 0);
+            if (rand() % 4 != 0) {
+                rig_enable(lapic);
+            }
+            if (rand() % 2 == 0) {
+                rig_to_x2apic(lapic);
+            } else if (rand() % 4 == 0) {
+                rig_set(lapic, APIC_ID, ids[rand() % 8] << 24);
+            }
+        }
+        for (uint32_t dest = 0; dest <= 0x300; dest++) {
+            struct lapic *sole = only_acceptor(dest, true);
+            if (dest <= 0xFF && only_acceptor(dest, false) != sole) {
+                sole = NULL;
+            }
+            if (dest == 0xFF) {
+                sole = NULL; /* everyone, of whom there happens to be one */
+            }
+            struct apic_post *target = apic_sole_target(&rig.domain, 0, dest);
+            /* Of truncated destinations the processor may know less than routing does. */
+            if (target != NULL || config.policy == APIC_POLICY_ARCHITECTURAL || dest <= 0xFF) {
+                assert_ptr_equal(target, sole ? sole->post : NULL);
+            }
+        }
+        assert_null(apic_sole_target(&rig.domain, 0, UINT32_MAX));
+        rig_destroy(&rig);
+    }
+    assert_true(remaps > 600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +423,7 @@ int main(void)
         cmocka_unit_test(kicks_follow_on_and_sn),
         cmocka_unit_test(self_and_posting_by_object),
         cmocka_unit_test(illegal_vectors_reach_esr),
+        cmocka_unit_test(sole_targets_are_what_routing_says),
         cmocka_unit_test(creation_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
