@@ -15,15 +15,6 @@ void apic_post_clear(struct apic_post *post)
     }
 }
 
-bool apic_posted(const struct apic_post *post)
-{
-    uint64_t any = (atomic_load(&post->control) & APIC_PI_ON) | atomic_load(&post->events);
-    for (unsigned i = 0; i < 4; i++) {
-        any |= atomic_load(&post->pir[i]);
-    }
-    return any != 0;
-}
-
 void apic_post_notify(struct apic_post *post, uint8_t vector, uint32_t ndst)
 {
     uint64_t target = (uint64_t)vector << APIC_PI_NV_SHIFT | (uint64_t)ndst << APIC_PI_NDST_SHIFT;

@@ -61,6 +61,13 @@ bool apic_post_resume(struct apic_post *post);
 
 /* Is anything posted that the owner has not merged yet? Any CPU. Together with "the owner publishes
  * that it halts, then asks again" no wake-up is lost: a poster sets its bit before it kicks. */
-bool apic_posted(const struct apic_post *post);
+static inline bool apic_posted(const struct apic_post *post)
+{
+    uint64_t any = (atomic_load(&post->control) & APIC_PI_ON) | atomic_load(&post->events);
+    for (unsigned i = 0; i < 4; i++) {
+        any |= atomic_load(&post->pir[i]);
+    }
+    return any != 0;
+}
 
 #endif

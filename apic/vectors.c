@@ -128,6 +128,9 @@ bool lapic_merge(struct lapic *lapic, struct lapic_events *events)
 int lapic_pending(const struct lapic *lapic)
 {
     uint8_t vector = lapic_highest_irr(lapic);
+    if (vector == 0) {
+        return -1;
+    }
     if ((vector & CLASS_MASK) <= (priority(lapic) & CLASS_MASK)) {
         return -1;
     }

@@ -107,6 +107,11 @@ static void on_attend(void *owner)
     vcpu_attend(vcpu_of(owner));
 }
 
+static void on_switched(void *owner)
+{
+    vcpu_switched(vcpu_of(owner));
+}
+
 static enum vmx_action on_vmcall(void *owner)
 {
     struct vcpu *vcpu = vcpu_of(owner);
@@ -127,6 +132,7 @@ const struct vmx_client exit_client = {
     .write_cr8 = on_write_cr8,
     .ept_violation = on_ept_violation,
     .vmcall = on_vmcall,
+    .switched = on_switched,
     .attend = on_attend,
     .apic_written = on_apic_written,
     .apic_eoi = on_apic_eoi,

@@ -341,6 +341,19 @@ static uint64_t run_until(struct vcpu *vcpu, uint64_t turn_end)
     return due;
 }
 
+/* With no interrupt in sight for it or a VTL above it a context goes on as it was left. */
+void vcpu_switched(struct vcpu *vcpu)
+{
+    struct context *to = vcpu->active;
+    bool quiet = to->state == CONTEXT_RUNNABLE;
+
+    for (const struct context *ctx = to; ctx < vcpu->contexts + vcpu->vm->vtls; ctx++)
+        quiet = quiet && ctx->nmis == 0 && lapic_highest_irr(&ctx->lapic) == 0 &&
+                !apic_posted(ctx->post);
+    if (!quiet)
+        to->vmx.leave |= VMX_LEAVE;
+}
+
 void vcpu_attend(struct vcpu *vcpu)
 {
     if (vcpu->hv != NULL)
@@ -370,7 +383,7 @@ static bool enter(struct vcpu *vcpu, uint64_t turn_end)
     case VMX_PAUSED:
         return false;
     case VMX_HALTED:
-        ctx->state = CONTEXT_HALTED;
+        vcpu->active->state = CONTEXT_HALTED;
         break;
     case VMX_TRIPLE_FAULT:
         vm_stop(vcpu->vm, VM_TRIPLE_FAULT, 0);

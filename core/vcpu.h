@@ -73,6 +73,10 @@ enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
 /* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
 void vcpu_attend(struct vcpu *vcpu);
 
+/* Another context of @vcpu, which this CPU runs, has become active and current between two entries.
+ */
+void vcpu_switched(struct vcpu *vcpu);
+
 /* Whether VTL @vtl is enabled on @vcpu. */
 static inline bool vcpu_has_vtl(const struct vcpu *vcpu, unsigned vtl)
 {

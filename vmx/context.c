@@ -237,6 +237,7 @@ bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct
         .ept_pointer = ept->pointer,
         .policy = *policy,
         .vmcs = vmcs,
+        .vmcs_physical = virt_to_phys(vmcs),
         .msr_bitmap = bitmap,
         .vpid = vpid_alloc(caps),
         .deadline = VMX_NO_DEADLINE,

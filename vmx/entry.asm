@@ -100,8 +100,9 @@ vmx_exit_point:
     mov rdi, [CONTEXT]
     mov rbp, [HOST_RBP]         ; a panic's trace of the stack follows it
     call vmx_exited
-    test al, al
+    test rax, rax
     jz left
+    mov [CONTEXT], rax
 resume:
     LOAD_GUEST
     vmresume

@@ -23,15 +23,18 @@
 
 #define XCR0_AVX512 MASK(7, 5)
 
-/* entry.asm: enters the guest until vmx_exited(ctx) is false. host_rsp caches HOST_RSP. */
+/* entry.asm: enters the guest as long as vmx_exited(ctx) answers in which context. host_rsp caches
+ * HOST_RSP. */
 enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };
 enum enter_result vmx_enter(struct vmx_context *ctx, struct guest_regs *regs, uint64_t *host_rsp,
                             uint64_t launched);
 void vmx_exit_point(void);
-bool vmx_exited(struct vmx_context *ctx);
+struct vmx_context *vmx_exited(struct vmx_context *ctx);
 
 /* state.c: makes the processor hold the context's MSRs and its vcpu's shared registers. */
 void vmx_make_live(struct vmx_context *ctx);
+/* Makes `to` current in from's place if that takes no more than loading it; NULL: it does. */
+struct vmx_context *vmx_take_over(struct vmx_context *from, struct vmx_context *to);
 /* One of VMX_STAR .. VMX_TSC_AUX, wherever it is. */
 uint64_t vmx_private_msr_get(struct vmx_context *ctx, enum vmx_reg reg);
 void vmx_private_msr_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);

@@ -219,3 +219,11 @@ unsigned vmx_cpl(struct vmx_context *ctx)
     assert_current(ctx);
     return field_get(vmread32(GUEST_SS_ACCESS), SEGMENT_DPL);
 }
+
+bool vmx_is_kernel(struct vmx_context *ctx, bool *long_mode)
+{
+    assert_current(ctx);
+    *long_mode = in_64bit_mode();
+    return !(vmread32(GUEST_SS_ACCESS) & SEGMENT_DPL) &&
+           (*long_mode || (vmread(GUEST_CR0) & CR0_PE));
+}

@@ -206,7 +206,7 @@ static __attribute__((noinline)) enum vmx_outcome unexpected(struct vmx_context 
 static __attribute__((noinline)) bool attended(struct vmx_context *ctx, enum vmx_outcome outcome)
 {
     ctx->outcome = outcome;
-    if (outcome != VMX_RESUME || (ctx->leave & VMX_LEAVE))
+    if (outcome != VMX_RESUME || (ctx->leave & (VMX_LEAVE | VMX_SWITCH)))
         return false;
     if (ctx->leave & VMX_ATTEND) {
         ctx->leave = 0;
@@ -218,20 +218,46 @@ static __attribute__((noinline)) bool attended(struct vmx_context *ctx, enum vmx
     return true;
 }
 
-/* Whether to enter again at once. */
-bool vmx_exited(struct vmx_context *ctx)
+void vmx_switch(struct vmx_context *from, struct vmx_context *to)
+{
+    from->next = to;
+    from->leave |= VMX_SWITCH;
+}
+
+/* To the context that is to be entered next; NULL: vmx_run() returns. */
+static struct vmx_context *switched(struct vmx_context *ctx)
+{
+    struct vmx_context *to = vmx_take_over(ctx, ctx->next);
+    if (!to)
+        return NULL;
+    ctx->leave = 0;
+    to->client->switched(to->owner);
+    to->outcome = VMX_RESUME;
+    if (to->leave != 0)
+        return NULL;
+    prepare_rarely(to);
+    return to;
+}
+
+/* The context to enter at once; NULL: none. */
+struct vmx_context *vmx_exited(struct vmx_context *ctx)
 {
     uint64_t reason = vmread32(EXIT_REASON);
     if (reason >= VMX_EXIT_REASONS || !handlers[reason]) {
         ctx->outcome = unexpected(ctx, reason);
-        return false;
+        return NULL;
     }
     ctx->exits[reason]++;
     enum vmx_outcome outcome = handlers[reason](ctx);
-    if ((outcome | ctx->leave | ctx->event) != 0 && !attended(ctx, outcome))
-        return false;
+    if ((outcome | ctx->leave | ctx->event) != 0 && !attended(ctx, outcome)) {
+        if (ctx->leave != VMX_SWITCH)
+            return NULL;
+        ctx = switched(ctx);
+        if (!ctx)
+            return NULL;
+    }
     set_timer(ctx);
-    return true;
+    return ctx;
 }
 
 enum vmx_outcome vmx_run(struct vmx_context *ctx)
@@ -243,7 +269,9 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
     ctx->timer_end = preemption_timer_end(ctx->deadline, rdtsc(), ctx->timer_shift);
     prepare_rarely(ctx);
     set_timer(ctx);
+    const struct vmx_cpu *cpu = ctx->cpu;
     enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
+    ctx = cpu->current;
     if (result != ENTERED)
         return entry_failed(ctx, result);
     ctx->launched = true;

@@ -23,14 +23,27 @@ static unsigned msr_count(const struct vmx_context *ctx)
 
 static void save_msrs(struct vmx_context *ctx)
 {
-    for (unsigned i = 0; i < msr_count(ctx); i++)
+    unsigned count = msr_count(ctx);
+    for (unsigned i = 0; i < count; i++)
         ctx->msrs[i] = rdmsr(private_msrs[i]);
 }
 
 static void load_msrs(const struct vmx_context *ctx)
 {
-    for (unsigned i = 0; i < msr_count(ctx); i++)
+    unsigned count = msr_count(ctx);
+    for (unsigned i = 0; i < count; i++)
         wrmsr(private_msrs[i], ctx->msrs[i]);
+}
+
+/* Writes only what differs: between the contexts of one virtual processor that is often nothing. */
+static void exchange_msrs(struct vmx_context *from, const struct vmx_context *to)
+{
+    unsigned count = msr_count(from);
+    for (unsigned i = 0; i < count; i++) {
+        from->msrs[i] = rdmsr(private_msrs[i]);
+        if (from->msrs[i] != to->msrs[i])
+            wrmsr(private_msrs[i], to->msrs[i]);
+    }
 }
 
 static uint64_t *msr_slot(struct vmx_context *ctx, enum vmx_reg reg)
@@ -141,7 +154,7 @@ static void write_host_state(void)
 
 static void vmptrld(struct vmx_context *ctx)
 {
-    uint64_t physical = virt_to_phys(ctx->vmcs);
+    uint64_t physical = ctx->vmcs_physical;
     __asm__ goto("vmptrld %0\n\tjbe %l[failed]" : : "m"(physical) : "cc", "memory" : failed);
     return;
 failed:
@@ -150,7 +163,7 @@ failed:
 
 void vmx_clear(struct vmx_context *ctx)
 {
-    uint64_t physical = virt_to_phys(ctx->vmcs);
+    uint64_t physical = ctx->vmcs_physical;
     __asm__ goto("vmclear %0\n\tjbe %l[failed]" : : "m"(physical) : "cc", "memory" : failed);
     ctx->launched = false;
     return;
@@ -174,6 +187,20 @@ void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx)
     invept(ctx->caps, ctx->ept_pointer);
     if (ctx->vpid != 0)
         invvpid(ctx->caps, ctx->vpid);
+}
+
+struct vmx_context *vmx_take_over(struct vmx_context *from, struct vmx_context *to)
+{
+    from->launched = true;
+    if (to->cpu != from->cpu || !to->launched || to->host_rsp != from->host_rsp || to->shutdown)
+        return NULL;
+    vmptrld(to);
+    to->cpu->current = to;
+    to->deadline = from->deadline;
+    to->timer_end = from->timer_end;
+    exchange_msrs(from, to);
+    to->cpu->live_msrs = to;
+    return to;
 }
 
 void vmx_unload(struct vmx_context *ctx)

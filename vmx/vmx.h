@@ -202,6 +202,9 @@ const char *vmx_state_error(struct vmx_context *ctx);
 /* 0..3. */
 unsigned vmx_cpl(struct vmx_context *ctx);
 
+/* Whether the guest runs at CPL 0, not in real-address mode, and if so whether in 64-bit mode. */
+bool vmx_is_kernel(struct vmx_context *ctx, bool *long_mode);
+
 /* As the instructions do it, with all side effects; false means #GP(0) and nothing changed. */
 bool vmx_write_cr0(struct vmx_context *ctx, uint64_t value);
 bool vmx_write_cr4(struct vmx_context *ctx, uint64_t value);
@@ -368,6 +371,10 @@ struct vmx_client {
 
     enum vmx_action (*vmcall)(void *owner);
 
+    /* After vmx_switch(): that context is current now, an entry follows. With VMX_LEAVE it makes
+     * vmx_run() return instead. */
+    void (*switched)(void *owner);
+
     /* VMX_ATTEND was set, or a wanted window is open: the instruction has ended, an entry follows.
      * With VMX_LEAVE it makes vmx_run() return instead. */
     void (*attend)(void *owner);
@@ -412,6 +419,7 @@ enum vmx_outcome {
 
 enum vmx_leave {
     VMX_LEAVE = 1,  /* vmx_run() returns */
+    VMX_SWITCH = 4, /* vmx/'s own: see vmx_switch() */
     VMX_ATTEND = 2, /* vmx_run() calls client->attend(), then enters again */
 };
 
@@ -430,6 +438,7 @@ struct vmx_context {
     /* The rest is vmx/'s own. */
     struct vmx_cpu *cpu; /* where it is loaded, or NULL */
     void *vmcs;
+    uint64_t vmcs_physical;
     uint8_t *msr_bitmap;
     uint64_t host_rsp; /* as the VMCS holds it */
     uint64_t launched;
@@ -445,10 +454,11 @@ struct vmx_context {
     uint64_t ept_pointer;   /* of the tree or of its view, as the VMCS holds it */
     uint32_t event;         /* interruption information to enter with, or 0 */
     uint32_t event_error;
-    uint32_t event_length; /* of the instruction that made it, if one did */
-    uint16_t vpid;         /* 0: none */
-    bool shutdown;         /* a third fault happened */
-    bool interrupt_window; /* wanted: its control is set */
+    uint32_t event_length;    /* of the instruction that made it, if one did */
+    uint16_t vpid;            /* 0: none */
+    bool shutdown;            /* a third fault happened */
+    struct vmx_context *next; /* to go on with after this exit, or NULL */
+    bool interrupt_window;    /* wanted: its control is set */
     bool nmi_window;
     bool watches_pauses;
     bool mbec; /* user and supervisor fetches have rights of their own: EPT_UX, EPT_X */
@@ -481,6 +491,12 @@ void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx);
  * VMX_MODE_BASED_EXECUTE. */
 void vmx_use_mbec(struct vmx_context *ctx, bool on);
 
+/*
+ * From within a call of from's client: goes on with `to`, another context of the same virtual
+ * processor, when the instruction has ended. Where that cannot be done at once vmx_run() returns.
+ */
+void vmx_switch(struct vmx_context *from, struct vmx_context *to);
+
 /* Moves all state of ctx from this processor, its own, to memory. No effect if not loaded. */
 void vmx_unload(struct vmx_context *ctx);
 
@@ -497,7 +513,9 @@ void vmx_set_ept(struct vmx_context *ctx, struct ept *ept);
 void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
 
 /*
- * Runs the guest until there is something for core to do. A host interrupt that is pending on entry
+ * Runs the guest until there is something for core to do. With vmx_switch() another context may be
+ * current then, and the outcome is that one's.
+ * A host interrupt that is pending on entry
  * ends it as VMX_PREEMPTED: who first posts work and then interrupts this processor is heard.
  * Changes of ctx->ept, made before the call or before such an interrupt, are in force; those that
  * the client makes while it answers are if it sets a bit of ctx->leave.

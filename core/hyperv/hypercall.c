@@ -280,27 +280,15 @@ static enum vmx_action finish(struct hv_hypercall *call, enum hv_status status)
  * Not only from the hypercall page: the TLFS leaves that open, and code that starts a higher VTL
  * calls before it has set up a page of its own. VTL0 has to say first who it is.
  */
-static bool may_call(struct vcpu *vcpu)
-{
-    struct vmx_context *vmx = &vcpu->active->vmx;
-
-    if (vmx_cpl(vmx) != 0 || !(vmx_get(vmx, VMX_CR0) & CR0_PE))
-        return false;
-    return vcpu->active->vtl != 0 || vcpu->vm->hv->vtl[0].guest_os_id != 0;
-}
-
-static bool in_64bit_mode(struct vmx_context *vmx)
-{
-    return (vmx_get(vmx, VMX_EFER) & EFER_LMA) && (vmx_get_segment(vmx, VMX_CS).access & SEGMENT_L);
-}
-
 enum vmx_action hv_vmcall(struct vcpu *vcpu)
 {
-    struct hv_hypercall call = {.vcpu = vcpu};
+    struct hv_hypercall call;
 
-    if (!may_call(vcpu))
+    call.vcpu = vcpu;
+    call.index = call.count = 0;
+    if (!vmx_is_kernel(&vcpu->active->vmx, &call.long_mode) ||
+        (vcpu->active->vtl == 0 && vcpu->vm->hv->vtl[0].guest_os_id == 0))
         return VMX_RAISE_UD;
-    call.long_mode = in_64bit_mode(&vcpu->active->vmx);
     call.input = input_value(vcpu, call.long_mode);
     uint64_t code = call.input & HV_INPUT_CODE;
     if (code >= HV_CALLS || hv_calls[code].handler == NULL)

@@ -34,7 +34,8 @@ enum hv_status hv_set_secure_config(struct context *ctx, unsigned below, uint64_
 void hv_unlock_tlbs(struct context *ctx)
 {
     for (unsigned below = 0; below < ctx->vtl; below++)
-        atomic_fetch_and(&ctx->hv->secure[below], ~SECURE_TLB_LOCKED);
+        if (ctx->hv->secure[below] & SECURE_TLB_LOCKED)
+            atomic_fetch_and(&ctx->hv->secure[below], ~SECURE_TLB_LOCKED);
 }
 
 void hv_lock_tlb(struct context *ctx, unsigned below)

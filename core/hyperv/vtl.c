@@ -324,7 +324,7 @@ enum hv_status hv_vtl_call(struct hv_hypercall *call)
 
     if (to < 0 || call->input != HV_CALL_VTL_CALL || control_input(call) != 0)
         return HV_UNDEFINED;
-    call->vcpu->active->vmx.leave |= VMX_LEAVE;
+    vmx_switch(&call->vcpu->active->vmx, &call->vcpu->contexts[to].vmx);
     hv_enter_vtl(&call->vcpu->contexts[to], HV_ENTRY_CALL);
     return HV_COMPLETE;
 }
@@ -357,7 +357,7 @@ enum hv_status hv_vtl_return(struct hv_hypercall *call)
     hv_unlock_tlbs(vcpu->active);
     if (!(control & RETURN_FAST) && assist(vcpu->active) != NULL)
         restore_registers(call, assist(vcpu->active));
-    vcpu->active->vmx.leave |= VMX_LEAVE;
+    vmx_switch(&vcpu->active->vmx, &vcpu->contexts[to].vmx);
     __atomic_store_n(&vcpu->active, &vcpu->contexts[to], __ATOMIC_SEQ_CST);
     return HV_COMPLETE;
 }
