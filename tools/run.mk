@@ -5,6 +5,7 @@
 #   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
 #   CMDLINE    the kernel's command line
+#   DEMO       instead of Linux: a demonstration, tests/guest/demo_*.conf
 #   CPU_MODEL, CPUS, MEMORY (MiB)  the emulated machine
 
 CMDLINE ?= console=ttyS0
@@ -26,12 +27,13 @@ $(LINUX)/initramfs.cpio: $(LINUX_CACHE)/busybox/busybox tools/guest-init tools/i
 
 KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/linux/vmlinuz,$(KERNEL)),$(LINUX)/vmlinux)
 
-RUN_NEEDS = $(O)/BOOTX64.EFI $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux)
-RUN_OPTIONS = --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio --cmdline '$(CMDLINE)' \
-  --key 'vcpus=$(or $(VCPUS),1)'
+RUN_NEEDS = $(O)/BOOTX64.EFI $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
+  $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux))
+RUN_OPTIONS = $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio \
+  --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)')
 
 .PHONY: run image emulator
-run: $(RUN_NEEDS) ## boot Linux as a guest, with its console on this terminal: VCPUS=4, KERNEL=file
+run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias
 	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick

@@ -9,6 +9,7 @@
  *   elf64_*   long mode, kept as ELF64
  *   others    long mode, identity mapping of 4 GiB; the finished ELF64 is wrapped into an ELF32
  *   bench_*   long mode; a measurement, not a test
+ *   demo_*    long mode; a demonstration for "make run DEMO=...", with demo_*.conf
  *
  * The first 30 lines of the source may hold declarations, each alone in a "//" comment (in nasm
  * ";"):

@@ -104,7 +104,7 @@ def read(source):
 def all_guests(world, long=False):
     """Every guest that is to run in this world; with long, those that are too long for always."""
     sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
-    guests = [guest for source in sorted(sources) if not source.stem.startswith("bench_")
+    guests = [guest for source in sorted(sources) if not source.stem.startswith(("bench_", "demo_"))
               for guest in read(source).runs(world, long)]
     if not guests and not long:
         raise RuntimeError(f"no guests in {SOURCES}")

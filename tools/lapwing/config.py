@@ -21,6 +21,11 @@ class Vm:
     keys: dict = field(default_factory=dict)  # further keys, as written in the file
 
 
+def head(exit_key):
+    """The part of a configuration that is not about VMs, as bytes."""
+    return f"[lapwing]\nemulator_exit = {exit_key}\n".encode()
+
+
 def write(vms, exit_key, files):
     """The text of the configuration as bytes. What it refers to is added to files, which maps
     paths on the partition to files here; one file that several VMs use is there once."""
@@ -33,7 +38,7 @@ def write(vms, exit_key, files):
         files[name] = path
         return name
 
-    lines = ["[lapwing]", f"emulator_exit = {exit_key}"]
+    lines = []
     for vm in vms:
         lines += ["", f"[vm {vm.name}]", f"kernel = {place(vm.kernel)}"]
         if vm.initrd:
@@ -42,7 +47,7 @@ def write(vms, exit_key, files):
         if vm.cmdline:
             lines.append(f"cmdline = {vm.cmdline}")
         lines += [f"{key} = {value}" for key, value in vm.keys.items()]
-    return ("\n".join(lines) + "\n").encode()
+    return head(exit_key) + ("\n".join(lines) + "\n").encode()
 
 
 def image_files(vms, exit_key, application):

@@ -7,7 +7,7 @@ import sys
 import termios
 import tty
 
-from lapwing.markers import ESCAPES, FIRST_WORDS, Story
+from lapwing.markers import CHATTER, ESCAPES, FIRST_WORDS, Story
 
 ESCAPE_KEY = b"\x01"  # Ctrl-A
 END_OF_INPUT = b"\x04"  # Ctrl-D
@@ -117,8 +117,9 @@ class Lines:
 class Conversation:
     """Connects the person to a session until all is said."""
 
-    def __init__(self, session):
+    def __init__(self, session, quiet=False):
         self._session = session
+        self._quiet = quiet  # show what guests print, not what Lapwing does
         self._keys = Keys() if sys.stdin.isatty() else Lines()
         self._shown = None  # how much of session.log the person saw; None: still firmware
         self.story = Story()
@@ -157,7 +158,9 @@ class Conversation:
             self._shown = match.start()
         new = bytes(log[self._shown:])
         self._shown = len(log)
-        self.story.feed(new)
+        lines = self.story.feed(new)
+        if self._quiet:
+            new = "".join(f"{line}\n" for line in lines if not CHATTER.match(line)).encode()
         sys.stdout.buffer.write(new)
         sys.stdout.buffer.flush()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 FIRST_WORDS = re.compile(rb"^(Lapwing |lapwing: |PANIC: |\[ *\d+\.\d{6}\] )", re.MULTILINE)
 STAMP = r"\[ *\d+\.\d{6}\] "
 LOG_LINE = re.compile(STAMP)
+# What Lapwing says when all is well.
+CHATTER = re.compile(STAMP + r"(info|debug) |Lapwing |lapwing: (?!refused|returning)")
 VM_STARTED = re.compile(STAMP + r"info  vm (\S+): started")
 VM_STOPPED = re.compile(STAMP + r"info  vm (\S+): stopped: (.*)")
 ALL_DONE = re.compile(STAMP + r"info  lapwing: all VMs are done")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The options of tools/run and tools/image that say what is on the disk."""
 
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 
 from lapwing import config, disk, paths
 from lapwing.errors import UsageError
@@ -16,6 +17,8 @@ def add(parser):
     parser.add_argument("--module", action="append", default=[], metavar="PATH[ STRING]")
     parser.add_argument("--key", action="append", default=[], metavar="KEY=VALUE",
                         help="a further line for the guest's section, such as memory=64M")
+    parser.add_argument("--demo", default="", metavar="NAME",
+                        help="the VMs of tests/guest/demo_NAME.conf, instead of all options above")
     parser.add_argument("--config", type=Path,
                         help="a configuration to use as it is, instead of all options above")
     parser.add_argument("--file", action="append", default=[], metavar="\\PATH=FILE",
@@ -29,9 +32,23 @@ def _pair(text):
     return name, value
 
 
+def _demo(name, exit_key):
+    """The configuration of a demonstration, and the guests that it starts."""
+    path = paths.ROOT / "tests" / "guest" / f"demo_{name}.conf"
+    if not path.is_file():
+        names = (found.stem[5:] for found in sorted(path.parent.glob("demo_*.conf")))
+        raise UsageError(f"there is no demonstration '{name}', only " + ", ".join(names))
+    text = path.read_text(encoding="utf-8")
+    guests = set(re.findall(r"^kernel = (.*)$", text, re.MULTILINE))
+    files = {guest: paths.BUILD / "guest" / PureWindowsPath(guest).name for guest in guests}
+    return files | {disk.CONFIG_FILE: config.head(exit_key) + text.encode()}
+
+
 def partition(options, exit_key, vm_keys=None):
     """The files of the EFI system partition, ready for disk.make()."""
-    if options.config:
+    if options.demo:
+        files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key)
+    elif options.config:
         files = {disk.BOOT_FILE: options.efi, disk.CONFIG_FILE: options.config}
     else:
         modules = [(Path(path), text) for path, _, text in
