@@ -37,9 +37,9 @@ enum config_verdict {
 };
 
 /* Stores a value into *vm, or into *config for a key of that section; strings and APIC IDs go to
- * *config. *value has no blanks at its ends. When a part of it is to blame it becomes that part. */
+ * *config. *span has no blanks at its ends. When a part of it is to blame it becomes that part. */
 enum config_verdict config_set(struct config *config, struct config_vm *vm,
-                               const struct config_key *key, struct config_span *value);
+                               const struct config_key *key, struct config_span *span);
 
 /* Makes a VM whose keys are all read have as many APIC IDs as processors, and its topology. On
  * false `why` says what is wrong and what was expected, and *key is the name of the key to blame.
