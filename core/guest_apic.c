@@ -198,6 +198,8 @@ static void set_eoi_exits(struct context *ctx)
 
     ctx->eoi_exits_stale = false;
     lapic_eoi_exit_bitmap(&ctx->lapic, bitmap);
+    if (ctx->hv != NULL)
+        hv_eoi_exits(ctx, bitmap);
     vmx_apic_set_eoi_exits(&ctx->vmx, bitmap);
 }
 

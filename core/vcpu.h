@@ -31,7 +31,7 @@ struct context {
     void *apic_page;
     uint64_t apic_identity, apic_base; /* when the processor's help was last chosen for the APIC */
     bool apic_auto_eoi;
-    bool eoi_exits_stale;     /* the VMCS may not know which vectors are level-triggered */
+    bool eoi_exits_stale;     /* the VMCS may not know whose EOI is wanted */
     _Atomic bool apic_posted; /* the processor merges what is posted, when told by VECTOR_POSTED */
     struct vcpu *vcpu;
     struct hv_context *hv; /* NULL: without Hyper-V's interface */

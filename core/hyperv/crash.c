@@ -6,7 +6,11 @@
 #include "core/log.h"
 #include "core/string.h"
 
-enum { MESSAGE_SHOWN = 1024, LINE = 120 };
+enum {
+    MESSAGE_SHOWN = 1024,
+    LINE = 120,
+    REPORTS_MAX = 16, /* of a VM: more would be noise */
+};
 #define CRASH_MESSAGE BIT(62)
 #define CRASH_NOTIFY  BIT(63)
 
@@ -58,8 +62,9 @@ void hv_crash(struct vcpu *vcpu, uint64_t control)
     const struct vm *vm = vcpu->vm;
     const uint64_t *p = vm->hv->crash;
 
-    if (!(control & CRASH_NOTIFY))
+    if (!(control & CRASH_NOTIFY) || vm->hv->crashes == REPORTS_MAX)
         return;
+    vm->hv->crashes++;
     log_error("vm %s: the guest reports a crash: 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx",
               vm->config->name, (unsigned long long)p[0], (unsigned long long)p[1],
               (unsigned long long)p[2], (unsigned long long)p[3], (unsigned long long)p[4]);

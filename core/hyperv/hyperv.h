@@ -52,6 +52,9 @@ uint64_t hv_deadline(const struct context *ctx);
 /* Whether a source of @ctx wants no EOI: then each vector that the processor is given is told. */
 bool hv_auto_eoi(const struct context *ctx);
 
+/* Adds the vectors whose EOI may make room for a message. */
+void hv_eoi_exits(const struct context *ctx, uint64_t bitmap[4]);
+
 /* The APIC gave the processor this vector: ends it if its source wants no EOI. */
 void hv_acknowledged(struct context *ctx, uint8_t vector);
 

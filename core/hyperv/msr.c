@@ -155,7 +155,8 @@ static enum vmx_action write_synic(struct context *ctx, uint32_t msr, uint64_t v
     synic->has_messages = ctx->hv->messages.msr & HV_PAGE_ENABLE;
     synic->has_flags = ctx->hv->event_flags.msr & HV_PAGE_ENABLE;
     hv_synic_unlock(ctx);
-    hv_retry(ctx);
+    ctx->eoi_exits_stale = true;
+    ctx->vmx.leave |= VMX_ATTEND;
     return ok_or_gp(ok);
 }
 

@@ -31,6 +31,7 @@ struct hv_partition {
     struct spinlock lock; /* what follows, all overlays, and the VM's EPTs once it runs */
     struct hv_vtl vtl[VM_VTLS_MAX];
     uint64_t crash[HV_CRASH_PARAMETERS];
+    unsigned crashes; /* reported so far */
     uint16_t enabled; /* bit n: VTL n is enabled for the partition */
 };
 

@@ -150,6 +150,16 @@ bool hv_auto_eoi(const struct context *ctx)
     return ctx->hv->synic.auto_eoi != 0;
 }
 
+void hv_eoi_exits(const struct context *ctx, uint64_t bitmap[4])
+{
+    for (unsigned i = 0; i < HV_SINTS; i++) {
+        uint64_t vector = ctx->hv->synic.sint[i] & SINT_VECTOR;
+
+        if (!(ctx->hv->synic.sint[i] & SINT_MASKED))
+            bitmap[vector / 64] |= BIT(vector % 64);
+    }
+}
+
 void hv_acknowledged(struct context *ctx, uint8_t vector)
 {
     if (!synic_auto_eoi(&ctx->hv->synic, vector) && !hv_vina_auto_eoi(ctx, vector))
