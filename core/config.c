@@ -185,6 +185,9 @@ static bool finish_vm(struct parser *p)
     const char *key;
     char why[CONFIG_ERROR_MAX / 2];
 
+    if (p->vm->vtls > 1 && !p->vm->hyperv)
+        return fail_line(p, line_of(p, "vtls"), "[vm %s] has %u VTLs; expected hyperv = on",
+                         p->vm->name, p->vm->vtls);
     return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
            fail_line(p, line_of(p, key), "[vm %s] %s", p->vm->name, why);
 }
