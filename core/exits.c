@@ -6,6 +6,7 @@
 #include "core/guest_apic.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/intercept.h"
+#include "core/hyperv/secure.h"
 #include "core/interrupt.h"
 #include "core/linear.h"
 #include "core/machine.h"
@@ -18,6 +19,14 @@ static struct vcpu *vcpu_of(void *owner)
     return ((struct context *)owner)->vcpu;
 }
 
+/* A VTL above may have something to say to what it writes. */
+static bool is_guarded(void *owner)
+{
+    const struct context *ctx = owner;
+
+    return ctx->hv != NULL && ctx->hv->guarded;
+}
+
 static void on_cpuid(void *owner)
 {
     guest_cpuid(vcpu_of(owner));
@@ -25,11 +34,15 @@ static void on_cpuid(void *owner)
 
 static enum vmx_action on_rdmsr(void *owner, uint32_t msr, uint64_t *value)
 {
+    if (is_guarded(owner) && hv_refuses_msr(vcpu_of(owner), msr, false, 0))
+        return VMX_AGAIN;
     return guest_rdmsr(vcpu_of(owner), msr, value);
 }
 
 static enum vmx_action on_wrmsr(void *owner, uint32_t msr, uint64_t value)
 {
+    if (is_guarded(owner) && hv_refuses_msr(vcpu_of(owner), msr, true, value))
+        return VMX_AGAIN;
     return guest_wrmsr(vcpu_of(owner), msr, value);
 }
 
@@ -107,6 +120,17 @@ static void on_attend(void *owner)
     vcpu_attend(vcpu_of(owner));
 }
 
+static bool on_refuses_write(void *owner, enum vmx_reg reg, uint64_t value)
+{
+    return is_guarded(owner) && hv_refuses_write(vcpu_of(owner), reg, value);
+}
+
+static bool on_refuses_table(void *owner, enum vmx_table_register which, bool memory,
+                             uint64_t operand)
+{
+    return is_guarded(owner) && hv_refuses_table(vcpu_of(owner), which, memory, operand);
+}
+
 static void on_switched(void *owner)
 {
     vcpu_switched(vcpu_of(owner));
@@ -132,6 +156,8 @@ const struct vmx_client exit_client = {
     .write_cr8 = on_write_cr8,
     .ept_violation = on_ept_violation,
     .vmcall = on_vmcall,
+    .refuses_write = on_refuses_write,
+    .refuses_table = on_refuses_table,
     .switched = on_switched,
     .attend = on_attend,
     .apic_written = on_apic_written,

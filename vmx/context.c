@@ -214,6 +214,11 @@ void vmx_regs_init_signal(struct vmx_context *ctx)
 /* Bits that real and visible CR0 may differ in, and PG, which decides about EFER.LMA. */
 #define CR0_NOT_GUESTS_OWN (CR0_PG | CR0_CD | CR0_NW | CR0_NE)
 
+static uint64_t cr4_not_guests_own(const struct vmx_caps *caps, const struct vmx_policy *policy)
+{
+    return ~policy->cr4_allowed | CR4_VMXE | CR4_MCE | caps->cr4_fixed0;
+}
+
 bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct vmx_policy *policy,
                       const struct vmx_client *client, void *owner, struct guest_regs *regs,
                       struct ept *ept)
@@ -243,7 +248,7 @@ bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct
         .deadline = VMX_NO_DEADLINE,
         .timer_shift = vmx_preemption_timer_shift(caps),
         .cr0_mask = CR0_NOT_GUESTS_OWN,
-        .cr4_mask = ~policy->cr4_allowed | CR4_VMXE | CR4_MCE | caps->cr4_fixed0,
+        .cr4_mask = cr4_not_guests_own(caps, policy),
     };
     vmx_pass_own_msrs(ctx);
     vmx_clear(ctx);
@@ -276,10 +281,21 @@ void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
 void vmx_use_mbec(struct vmx_context *ctx, bool on)
 {
     uint32_t bit = vmx_feature_bit(ctx->caps, VMX_MODE_BASED_EXECUTE);
-    uint32_t secondary = vmread32(SECONDARY_CONTROLS);
     ctx->mbec = on;
-    vmwrite32(SECONDARY_CONTROLS, on ? secondary | bit : secondary & ~bit);
-    invept(ctx->caps, ctx->ept->pointer);
+    ctx->secondary = on ? ctx->secondary | bit : ctx->secondary & ~bit;
+    vmwrite32(SECONDARY_CONTROLS, ctx->secondary);
+    invept(ctx->caps, ctx->ept_pointer);
+}
+
+void vmx_intercept_cr(struct vmx_context *ctx, uint64_t cr0, uint64_t cr4)
+{
+    uint64_t cr0_seen = vmx_get(ctx, VMX_CR0), cr4_seen = vmx_get(ctx, VMX_CR4);
+    ctx->cr0_mask = CR0_NOT_GUESTS_OWN | cr0;
+    ctx->cr4_mask = cr4_not_guests_own(ctx->caps, &ctx->policy) | cr4;
+    vmwrite(CR0_MASK, ctx->cr0_mask);
+    vmwrite(CR4_MASK, ctx->cr4_mask);
+    vmwrite(CR0_SHADOW, cr0_seen);
+    vmwrite(CR4_SHADOW, cr4_seen);
 }
 
 void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)

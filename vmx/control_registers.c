@@ -108,6 +108,13 @@ static enum vmx_outcome done_or_gp(struct vmx_context *ctx, bool done)
     return VMX_RESUME;
 }
 
+static enum vmx_outcome write_cr(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value)
+{
+    if (ctx->client->refuses_write(ctx->owner, reg, value))
+        return VMX_RESUME;
+    return done_or_gp(ctx, reg == VMX_CR0 ? vmx_write_cr0(ctx, value) : vmx_write_cr4(ctx, value));
+}
+
 static enum vmx_outcome move_to_cr8(struct vmx_context *ctx, uint64_t value)
 {
     if (value > CR8_MAX)
@@ -123,9 +130,9 @@ static enum vmx_outcome move_to_cr(struct vmx_context *ctx, const struct cr_exit
         value = (uint32_t)value;
     switch (access->number) {
     case 0:
-        return done_or_gp(ctx, vmx_write_cr0(ctx, value));
+        return write_cr(ctx, VMX_CR0, value);
     case 4:
-        return done_or_gp(ctx, vmx_write_cr4(ctx, value));
+        return write_cr(ctx, VMX_CR4, value);
     case 8:
         return move_to_cr8(ctx, value);
     default:
@@ -147,7 +154,7 @@ static enum vmx_outcome lmsw(struct vmx_context *ctx, uint16_t source)
 {
     uint64_t cr0 = vmx_get(ctx, VMX_CR0);
     uint64_t low = (source & LMSW_BITS) | (cr0 & CR0_PE);
-    return done_or_gp(ctx, vmx_write_cr0(ctx, (cr0 & ~LMSW_BITS) | low));
+    return write_cr(ctx, VMX_CR0, (cr0 & ~LMSW_BITS) | low);
 }
 
 enum vmx_outcome exit_cr_access(struct vmx_context *ctx)
@@ -159,7 +166,7 @@ enum vmx_outcome exit_cr_access(struct vmx_context *ctx)
     case CR_MOV_FROM:
         return move_from_cr(ctx, &access);
     case CR_CLTS:
-        return done_or_gp(ctx, vmx_write_cr0(ctx, vmx_get(ctx, VMX_CR0) & ~CR0_TS));
+        return write_cr(ctx, VMX_CR0, vmx_get(ctx, VMX_CR0) & ~CR0_TS);
     case CR_LMSW:
         return lmsw(ctx, access.lmsw_source);
     }

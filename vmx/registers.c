@@ -227,3 +227,9 @@ bool vmx_is_kernel(struct vmx_context *ctx, bool *long_mode)
     return !(vmread32(GUEST_SS_ACCESS) & SEGMENT_DPL) &&
            (*long_mode || (vmread(GUEST_CR0) & CR0_PE));
 }
+
+unsigned vmx_instruction_length(struct vmx_context *ctx)
+{
+    assert_current(ctx);
+    return vmread32(EXIT_INSTRUCTION_LENGTH);
+}

@@ -110,6 +110,8 @@ static enum vmx_outcome exit_xsetbv(struct vmx_context *ctx)
     const uint64_t *gpr = ctx->regs->gpr;
     uint64_t value = gpr[VMX_RDX] << 32 | (uint32_t)gpr[VMX_RAX];
     bool allowed = vmx_cpl(ctx) == 0 && (uint32_t)gpr[VMX_RCX] == 0;
+    if (allowed && ctx->client->refuses_write(ctx->owner, VMX_XCR0, value))
+        return VMX_RESUME;
     return vmx_act(ctx, allowed && vmx_write_xcr0(ctx, value) ? VMX_NEXT : VMX_RAISE_GP, NULL);
 }
 
@@ -141,11 +143,14 @@ static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_RDMSR] = exit_rdmsr,
     [EXIT_WRMSR] = exit_wrmsr,
     [EXIT_MWAIT] = exit_undefined,
+    [EXIT_MONITOR_TRAP_FLAG] = exit_monitor_trap,
     [EXIT_MONITOR] = exit_undefined,
     [EXIT_PAUSE] = exit_pause,
     [EXIT_TPR_BELOW_THRESHOLD] = exit_tpr_below_threshold,
     [EXIT_APIC_ACCESS] = exit_apic_access,
     [EXIT_VIRTUALIZED_EOI] = exit_virtualized_eoi,
+    [EXIT_GDTR_IDTR_ACCESS] = exit_gdtr_idtr,
+    [EXIT_LDTR_TR_ACCESS] = exit_ldtr_tr,
     [EXIT_EPT_VIOLATION] = exit_ept_violation,
     [EXIT_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
     [EXIT_INVEPT] = exit_undefined,

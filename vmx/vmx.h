@@ -167,6 +167,8 @@ struct vmx_segment {
     uint16_t selector;
 };
 
+enum vmx_table_register { VMX_TABLE_GDTR, VMX_TABLE_IDTR, VMX_TABLE_LDTR, VMX_TABLE_TR };
+
 /* GDTR or IDTR. */
 struct vmx_table {
     uint64_t base;
@@ -371,6 +373,14 @@ struct vmx_client {
 
     enum vmx_action (*vmcall)(void *owner);
 
+    /* Before CR0, CR4 or XCR0 is written, and before a table register is loaded (the operand is the
+     * selector, or the linear address of what is loaded): true keeps the guest from it, RIP stays
+     * at the instruction. Only what vmx_intercept_cr() and vmx_intercept_tables() ask for is sure
+     * to come here. */
+    bool (*refuses_write)(void *owner, enum vmx_reg reg, uint64_t value);
+    bool (*refuses_table)(void *owner, enum vmx_table_register which, bool memory,
+                          uint64_t operand);
+
     /* After vmx_switch(): that context is current now, an entry follows. With VMX_LEAVE it makes
      * vmx_run() return instead. */
     void (*switched)(void *owner);
@@ -461,6 +471,7 @@ struct vmx_context {
     bool interrupt_window;    /* wanted: its control is set */
     bool nmi_window;
     bool watches_pauses;
+    bool watches_tables;
     bool mbec; /* user and supervisor fetches have rights of their own: EPT_UX, EPT_X */
     uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
     uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
@@ -496,6 +507,15 @@ void vmx_use_mbec(struct vmx_context *ctx, bool on);
  * processor, when the instruction has ended. Where that cannot be done at once vmx_run() returns.
  */
 void vmx_switch(struct vmx_context *from, struct vmx_context *to);
+
+/* Makes writes of these bits of CR0 and CR4 known to the client, besides those that always are. */
+void vmx_intercept_cr(struct vmx_context *ctx, uint64_t cr0, uint64_t cr4);
+
+/* The same for loads of table registers. False if the processor cannot do that. */
+bool vmx_intercept_tables(struct vmx_context *ctx, bool on);
+
+/* Bytes of the instruction that made the exit at hand, for exits that tell. */
+unsigned vmx_instruction_length(struct vmx_context *ctx);
 
 /* Moves all state of ctx from this processor, its own, to memory. No effect if not loaded. */
 void vmx_unload(struct vmx_context *ctx);

@@ -11,6 +11,18 @@ enum hv_status hv_set_secure_config(struct context *ctx, unsigned below, uint64_
 /* HvRegisterCrInterceptControl of the VTL of @ctx. */
 enum hv_status hv_set_intercepts(struct context *ctx, uint64_t value);
 
+/* Sets one of the masks behind it, which lie in ctx->hv. */
+void hv_set_intercept_mask(struct context *ctx, uint64_t *mask, uint64_t value);
+
+/*
+ * Whether a VTL above the active one of @vcpu wants to judge an access: it has been told, and the
+ * instruction is not to be carried out. On the CPU that runs @vcpu, at the exit for the access.
+ */
+bool hv_refuses_msr(struct vcpu *vcpu, uint32_t msr, bool write, uint64_t value);
+bool hv_refuses_write(struct vcpu *vcpu, enum vmx_reg reg, uint64_t value);
+bool hv_refuses_table(struct vcpu *vcpu, enum vmx_table_register which, bool memory,
+                      uint64_t operand);
+
 /* Ends the TLB locks that the VTL of @ctx holds on its processor. */
 void hv_unlock_tlbs(struct context *ctx);
 

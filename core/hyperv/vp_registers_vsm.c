@@ -135,10 +135,10 @@ enum hv_status hv_set_vsm_register(const struct hv_register_access *access, uint
     case REG_CR_CONTROL:
         return hv_set_intercepts(ctx, value->low);
     case REG_CR0_MASK:
-        hv->cr0_mask = value->low;
+        hv_set_intercept_mask(ctx, &hv->cr0_mask, value->low);
         return HV_SUCCESS;
     case REG_CR4_MASK:
-        hv->cr4_mask = value->low;
+        hv_set_intercept_mask(ctx, &hv->cr4_mask, value->low);
         return HV_SUCCESS;
     case REG_MISC_ENABLE_MASK:
         hv->misc_enable_mask = value->low;
