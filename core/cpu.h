@@ -48,6 +48,7 @@ struct cpu {
 
     struct vcpu *vcpu;   /* the one whose run loop this CPU is in, or NULL; core's */
     struct vmx_cpu *vmx; /* vmx/'s data of this CPU */
+    uint64_t deadline;   /* what the timer is set to, 0: it is not known; core/timer.c's */
 
     vaddr_t stack_top[CPU_STACKS];
     uint64_t gdt[GDT_ENTRIES];

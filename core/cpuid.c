@@ -477,6 +477,7 @@ void guest_cpuid(struct vcpu *vcpu)
 
 void guest_policy(struct vmx_policy *policy)
 {
+    enum { STAYS_PER_SECOND = 1000 };
     uint32_t features[CPUID_REGISTERS];
     uint32_t extended[CPUID_REGISTERS];
 
@@ -494,6 +495,7 @@ void guest_policy(struct vmx_policy *policy)
                        (extended[CPUID_ECX] & L7C_UMIP ? CR4_UMIP : 0),
         .efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
         .physical_bits = (uint8_t)guest_maxphyaddr(),
+        .stay = time_tsc_hz() / STAYS_PER_SECOND,
         .rdtscp = here_has(VMX_RDTSCP),
         .invpcid = extended[CPUID_EBX] & L7B_INVPCID,
         .xsaves = here_has(VMX_XSAVES) && compacted_format_works(guest_xcr0_allowed()),

@@ -107,7 +107,7 @@ void interrupt_init(const struct handover *handover)
     machine = handover;
     interrupt_register(VECTOR_KICK, only_wake);
     interrupt_register(VECTOR_POSTED, only_wake);
-    interrupt_register(VECTOR_TIMER, only_wake);
+    interrupt_register(VECTOR_TIMER, timer_interrupt);
     interrupt_register(VECTOR_APIC_ERROR, report_error);
     host_pic_disable(VECTOR_PIC_FIRST);
     init_io_apics();
@@ -121,7 +121,7 @@ void interrupt_init(const struct handover *handover)
 
 void interrupt_init_cpu(void)
 {
-    host_apic_init_cpu(VECTOR_APIC_ERROR, VECTOR_SPURIOUS);
+    host_apic_init_cpu(VECTOR_APIC_ERROR, VECTOR_SPURIOUS, VECTOR_TIMER);
 }
 
 bool interrupt_route_isa(uint8_t irq, const struct cpu *cpu, uint8_t vector)

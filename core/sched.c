@@ -99,10 +99,8 @@ static void run_turn(struct queue *queue, struct vcpu *vcpu)
 /* Others may have given it work in the meantime: their interrupt then ends the wait at once. */
 static void idle(uint64_t alarm)
 {
-    if (alarm != UINT64_MAX)
-        timer_arm(alarm);
+    timer_set(alarm);
     cpu_wait();
-    timer_disarm();
 }
 
 void sched_loop_until(bool (*done)(void *arg), void *arg)

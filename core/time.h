@@ -3,6 +3,7 @@
 #ifndef LAPWING_CORE_TIME_H
 #define LAPWING_CORE_TIME_H
 
+#include "core/cpu.h"
 #include "core/types.h"
 #include "core/x86.h"
 
@@ -39,14 +40,24 @@ uint64_t time_now_ns(void);
 uint64_t tsc_to_ns(uint64_t duration);
 uint64_t ns_to_tsc(uint64_t ns);
 
+#define TIMER_NEVER UINT64_MAX
+
 /*
- * Arms this CPU's timer: an interrupt at the host TSC value `tsc_deadline` (at once when it has
- * passed), which ends cpu_wait() and makes a VM exit. Without TSC-deadline mode it comes a little
- * early, or much when the deadline is far: compare with the clock, and arm again. One deadline at
- * a time; a new one replaces it. Fires once. Needs interrupt_init_cpu().
+ * Sets this CPU's timer: an interrupt at the host TSC value `tsc_deadline` (at once when it has
+ * passed; TIMER_NEVER: none), which ends cpu_wait() and makes a VM exit. Without TSC-deadline mode
+ * it comes a little early, or much when the deadline is far: compare with the clock, and set it
+ * again. One deadline at a time; a new one replaces it, and costs nothing if it is the same. Fires
+ * once. An interrupt of a deadline before may still come. Needs interrupt_init_cpu().
  */
-void timer_arm(uint64_t tsc_deadline);
-void timer_disarm(void);
+void timer_program(uint64_t tsc_deadline);
+static inline void timer_set(uint64_t tsc_deadline)
+{
+    if (tsc_deadline != this_cpu()->deadline)
+        timer_program(tsc_deadline);
+}
+
+/* The timer's interrupt. Registered by interrupt_init(). */
+void timer_interrupt(void);
 
 /* Finds out how the timer counts. Called by interrupt_init(). */
 void timer_init(void);

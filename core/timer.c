@@ -32,22 +32,26 @@ void timer_init(void)
     ASSERT(bus_hz != 0);
 }
 
-void timer_arm(uint64_t tsc_deadline)
+static uint32_t count_until(uint64_t tsc_deadline)
 {
-    if (host_apic_has_tsc_deadline()) {
-        host_apic_timer_deadline(VECTOR_TIMER, max(tsc_deadline, (uint64_t)1));
-        return;
-    }
     uint64_t now = rdtsc();
     uint64_t count = tsc_deadline > now ? muldiv(tsc_deadline - now, bus_hz, time_tsc_hz()) : 0;
     /* One more, as the division rounds down and 0 would stop the timer. */
-    host_apic_timer_count(VECTOR_TIMER, (uint32_t)min(count, (uint64_t)UINT32_MAX - 1) + 1);
+    return (uint32_t)min(count, (uint64_t)UINT32_MAX - 1) + 1;
 }
 
-void timer_disarm(void)
+void timer_program(uint64_t tsc_deadline)
 {
+    bool never = tsc_deadline == TIMER_NEVER;
+
+    this_cpu()->deadline = tsc_deadline;
     if (host_apic_has_tsc_deadline())
-        host_apic_timer_deadline(VECTOR_TIMER, 0);
+        host_apic_timer_deadline(never ? 0 : max(tsc_deadline, (uint64_t)1));
     else
-        host_apic_timer_count(VECTOR_TIMER, 0);
+        host_apic_timer_count(VECTOR_TIMER, never ? 0 : count_until(tsc_deadline));
+}
+
+void timer_interrupt(void)
+{
+    this_cpu()->deadline = 0;
 }

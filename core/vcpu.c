@@ -18,7 +18,6 @@
 #include "core/time.h"
 #include "core/x86.h"
 
-enum { POLLS_PER_SECOND = 1000 };
 enum { NMIS_MAX = 2 }; /* one being delivered and one latched, as a processor can hold */
 
 static bool create_context(struct vcpu *vcpu, unsigned vtl)
@@ -295,7 +294,7 @@ static uint64_t next_deadline(struct vcpu *vcpu)
         if (ctx->hv != NULL)
             due = min(due, hv_deadline(ctx));
     }
-    return due == UINT64_MAX ? VMX_NO_DEADLINE : due + vm->tsc_start;
+    return due == UINT64_MAX ? TIMER_NEVER : due + vm->tsc_start;
 }
 
 static void announce_lower(struct vcpu *vcpu)
@@ -330,17 +329,6 @@ static void settle(struct vcpu *vcpu)
     deliver(vcpu);
 }
 
-/* How long the guest may run: for remote_poll() not for long where others may ask. */
-static uint64_t run_until(struct vcpu *vcpu, uint64_t turn_end)
-{
-    const struct vm *vm = vcpu->vm;
-    uint64_t due = min(next_deadline(vcpu), turn_end);
-
-    if (vm->hv != NULL && vm->vcpu_count > 1)
-        due = min(due, time_now_tsc() + vm->tsc_hz / POLLS_PER_SECOND);
-    return due;
-}
-
 /* With no interrupt in sight for it or a VTL above it a context goes on as it was left. */
 void vcpu_switched(struct vcpu *vcpu)
 {
@@ -365,7 +353,7 @@ void vcpu_attend(struct vcpu *vcpu)
         return;
     }
     deliver(vcpu);
-    vmx_set_deadline(&vcpu->active->vmx, run_until(vcpu, sched_turn_end()));
+    timer_set(min(next_deadline(vcpu), sched_turn_end()));
 }
 
 /* Whether it should go on running. */
@@ -373,7 +361,7 @@ static bool enter(struct vcpu *vcpu, uint64_t turn_end)
 {
     struct context *ctx = vcpu->active;
 
-    vmx_set_deadline(&ctx->vmx, run_until(vcpu, turn_end));
+    timer_set(min(next_deadline(vcpu), turn_end));
     vmx_watch_pauses(&ctx->vmx, sched_others_wait());
     switch (vmx_run(&ctx->vmx)) {
     case VMX_RESUME:

@@ -88,6 +88,7 @@ static const struct feature features[VMX_FEATURES] = {
     [VMX_EXIT_LOAD_PAT] = REQUIRE(VMX_EXIT, 19, "load IA32_PAT on exit"),
     [VMX_SAVE_EFER] = REQUIRE(VMX_EXIT, 20, "save IA32_EFER"),
     [VMX_EXIT_LOAD_EFER] = REQUIRE(VMX_EXIT, 21, "load IA32_EFER on exit"),
+    [VMX_SAVE_PREEMPTION_TIMER] = REQUIRE(VMX_EXIT, 22, "save VMX-preemption timer"),
 
     [VMX_ENTRY_LOAD_DEBUG_CONTROLS] = REQUIRE(VMX_ENTRY, 2, "load debug controls"),
     [VMX_IA32E_GUEST] = REQUIRE(VMX_ENTRY, 9, "IA-32e mode guest"),

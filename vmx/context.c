@@ -80,7 +80,7 @@ static const enum vmx_feature primary_features[] = {
 
 static const enum vmx_feature exit_features[] = {
     VMX_SAVE_DEBUG_CONTROLS, VMX_HOST_64BIT, VMX_ACKNOWLEDGE_INTERRUPT, VMX_SAVE_PAT,
-    VMX_EXIT_LOAD_PAT,       VMX_SAVE_EFER,  VMX_EXIT_LOAD_EFER,
+    VMX_EXIT_LOAD_PAT,       VMX_SAVE_EFER,  VMX_EXIT_LOAD_EFER,        VMX_SAVE_PREEMPTION_TIMER,
 };
 
 static const enum vmx_feature entry_features[] = {
@@ -245,8 +245,7 @@ bool vmx_context_init(struct vmx_context *ctx, struct vmx_cpu *cpu, const struct
         .vmcs_physical = virt_to_phys(vmcs),
         .msr_bitmap = bitmap,
         .vpid = vpid_alloc(caps),
-        .deadline = VMX_NO_DEADLINE,
-        .timer_shift = vmx_preemption_timer_shift(caps),
+        .stay = (uint32_t)(policy->stay >> vmx_preemption_timer_shift(caps)),
         .cr0_mask = CR0_NOT_GUESTS_OWN,
         .cr4_mask = cr4_not_guests_own(caps, policy),
     };
@@ -310,12 +309,4 @@ void vmx_watch_pauses(struct vmx_context *ctx, bool watch)
         return;
     ctx->watches_pauses = watch;
     vmwrite32(PLE_WINDOW, watch ? PAUSE_WINDOW : UINT32_MAX);
-}
-
-void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc)
-{
-    if (tsc == ctx->deadline)
-        return;
-    ctx->deadline = tsc;
-    ctx->timer_end = preemption_timer_end(tsc, rdtsc(), ctx->timer_shift);
 }

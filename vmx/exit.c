@@ -160,10 +160,3 @@ struct vmx_ept_violation decode_apic_access(uint64_t qualification)
         .in_delivery = type == APIC_ACCESS_DELIVERY || type == APIC_ACCESS_PHYSICAL_DELIVERY,
     };
 }
-
-uint32_t preemption_timer_end(uint64_t deadline, uint64_t now, unsigned shift)
-{
-    uint64_t end = (deadline >> shift) + ((deadline & (BIT(shift) - 1)) != 0);
-    uint64_t first = now >> shift;
-    return min(max(end, first), first + INT32_MAX);
-}

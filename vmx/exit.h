@@ -185,20 +185,4 @@ struct vmx_ept_violation decode_ept_violation(uint64_t qualification);
 /* The same of an access to the APIC-access page; gpa is the offset in it. */
 struct vmx_ept_violation decode_apic_access(uint64_t qualification);
 
-/*
- * The preemption timer counts the changes of the TSC's bit `shift`: see
- * vmx_preemption_timer_shift(). Its time is that of the TSC shifted right, of which 32 bits do.
- *
- * The time at which it has to expire so as not to be early for a deadline: at most 2^31 - 1 from
- * now, sooner than a deadline beyond that, and not in the past.
- */
-uint32_t preemption_timer_end(uint64_t deadline, uint64_t now, unsigned shift);
-
-/* What to count down from at the time `now`; 0 once the end has passed. */
-static inline uint32_t preemption_timer_count(uint32_t end, uint32_t now)
-{
-    int32_t left = (int32_t)(end - now);
-    return left < 0 ? 0 : (uint32_t)left;
-}
-
 #endif

@@ -39,9 +39,11 @@ static enum vmx_outcome exit_external_interrupt(struct vmx_context *ctx)
     return VMX_PREEMPTED;
 }
 
+/* Also takes the host interrupts that are pending. */
 static enum vmx_outcome exit_preemption_timer(struct vmx_context *ctx)
 {
     (void)ctx;
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
     return VMX_PREEMPTED;
 }
 
@@ -173,21 +175,6 @@ static void prepare_rarely(struct vmx_context *ctx)
         event_enter(ctx);
 }
 
-/* The low half of the TSC shifted right, by less than 32. */
-static inline uint32_t timer_now(unsigned shift)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtsc\n\tshrdl %%cl, %1, %0" : "=a"(low), "=d"(high) : "c"(shift) : "cc");
-    return low;
-}
-
-/* The timer stands still outside the guest: its count is made anew for each entry. */
-static inline __attribute__((always_inline)) void set_timer(struct vmx_context *ctx)
-{
-    vmwrite32(PREEMPTION_TIMER,
-              preemption_timer_count(ctx->timer_end, timer_now(ctx->timer_shift)));
-}
-
 static enum vmx_outcome entry_failed(struct vmx_context *ctx, enum enter_result result)
 {
     if (result == ENTRY_FAIL_INVALID)
@@ -254,15 +241,9 @@ struct vmx_context *vmx_exited(struct vmx_context *ctx)
     }
     ctx->exits[reason]++;
     enum vmx_outcome outcome = handlers[reason](ctx);
-    if ((outcome | ctx->leave | ctx->event) != 0 && !attended(ctx, outcome)) {
-        if (ctx->leave != VMX_SWITCH)
-            return NULL;
-        ctx = switched(ctx);
-        if (!ctx)
-            return NULL;
-    }
-    set_timer(ctx);
-    return ctx;
+    if ((outcome | ctx->leave | ctx->event) == 0 || attended(ctx, outcome))
+        return ctx;
+    return ctx->leave == VMX_SWITCH ? switched(ctx) : NULL;
 }
 
 enum vmx_outcome vmx_run(struct vmx_context *ctx)
@@ -271,9 +252,8 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
     vmx_make_live(ctx);
     if (ctx->shutdown)
         return VMX_TRIPLE_FAULT;
-    ctx->timer_end = preemption_timer_end(ctx->deadline, rdtsc(), ctx->timer_shift);
     prepare_rarely(ctx);
-    set_timer(ctx);
+    vmwrite32(PREEMPTION_TIMER, ctx->stay); /* exits save what is left */
     const struct vmx_cpu *cpu = ctx->cpu;
     enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
     ctx = cpu->current;

@@ -196,8 +196,6 @@ struct vmx_context *vmx_take_over(struct vmx_context *from, struct vmx_context *
         return NULL;
     vmptrld(to);
     to->cpu->current = to;
-    to->deadline = from->deadline;
-    to->timer_end = from->timer_end;
     exchange_msrs(from, to);
     to->cpu->live_msrs = to;
     return to;

@@ -288,15 +288,6 @@ void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-#define VMX_NO_DEADLINE UINT64_MAX
-
-/*
- * Makes vmx_run() return VMX_PREEMPTED when the processor's own TSC has reached tsc, or before if
- * that is far away, never early by a little. Stays until changed: while a deadline lies in the past
- * the guest makes no progress.
- */
-void vmx_set_deadline(struct vmx_context *ctx, uint64_t tsc);
-
 /*
  * Whether vmx_run() returns VMX_PAUSED from a loop of PAUSEs, where the processor can tell. Where
  * it cannot, exits by every PAUSE would cost more than the loop: nothing happens.
@@ -405,6 +396,7 @@ struct vmx_policy {
     uint64_t cr4_allowed;  /* CR4 bits the guest may set; not VMXE, SMXE, PKE, CET, LA57 */
     uint64_t efer_allowed; /* EFER bits the guest may set, LMA aside */
     uint8_t physical_bits; /* its MAXPHYADDR */
+    uint64_t stay;         /* TSC ticks in the guest after which vmx_run() returns at the latest */
     bool rdtscp;           /* and IA32_TSC_AUX */
     bool invpcid;
     bool xsaves;
@@ -419,7 +411,7 @@ enum {
 /* Why vmx_run() returned. */
 enum vmx_outcome {
     VMX_RESUME,       /* VMX_LEAVE was set; there is nothing to tell */
-    VMX_PREEMPTED,    /* deadline reached, or a host interrupt came and was dispatched */
+    VMX_PREEMPTED,    /* a host interrupt came and was dispatched, or policy.stay is over */
     VMX_HALTED,       /* HLT is complete: run again when an event comes */
     VMX_PAUSED,       /* a guest that spins offers its time */
     VMX_TRIPLE_FAULT, /* the virtual processor is in shutdown */
@@ -453,9 +445,7 @@ struct vmx_context {
     uint64_t host_rsp; /* as the VMCS holds it */
     uint64_t launched;
     uint64_t ept_generation;  /* ept->generation when this processor last forgot it */
-    uint64_t deadline;        /* TSC */
-    uint32_t timer_shift;     /* of the preemption timer */
-    uint32_t timer_end;       /* for that deadline, in the timer's time */
+    uint32_t stay;            /* policy.stay in ticks of the preemption timer */
     enum vmx_outcome outcome; /* of the last exit */
     uint32_t primary;         /* controls, as the VMCS holds them */
     uint32_t secondary;
@@ -537,6 +527,8 @@ void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
  * current then, and the outcome is that one's.
  * A host interrupt that is pending on entry
  * ends it as VMX_PREEMPTED: who first posts work and then interrupts this processor is heard.
+ * Bochs (2.7 and 3.0) loses sight of host interrupts while a guest runs that was entered with
+ * RFLAGS.IF clear, until the guest changes IF or leaves: there policy.stay bounds the delay.
  * Changes of ctx->ept, made before the call or before such an interrupt, are in force; those that
  * the client makes while it answers are if it sets a bit of ctx->leave.
  */

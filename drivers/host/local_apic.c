@@ -83,12 +83,13 @@ static void enable_mode(void)
         wrmsr(MSR_IA32_APIC_BASE, value | IA32_APIC_BASE_X2APIC);
 }
 
-void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector)
+void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector, uint8_t timer_vector)
 {
     enable_mode();
     write(REG_TPR, 0);
     write(REG_SVR, SVR_ENABLE | spurious_vector);
-    write(REG_LVT_TIMER, LVT_MASKED);
+    write(REG_LVT_TIMER, apic.tsc_deadline ? LVT_TIMER_DEADLINE | timer_vector : LVT_MASKED);
+    mfence(); /* SDM Vol 3A, "TSC-Deadline Mode": it has to come before a write of the deadline */
     write(REG_LVT_THERMAL, LVT_MASKED);
     write(REG_LVT_PMC, LVT_MASKED);
     write(REG_LVT_LINT0, LVT_MASKED);
@@ -145,10 +146,8 @@ bool host_apic_has_tsc_deadline(void)
     return apic.tsc_deadline;
 }
 
-void host_apic_timer_deadline(uint8_t vector, uint64_t tsc_deadline)
+void host_apic_timer_deadline(uint64_t tsc_deadline)
 {
-    write(REG_LVT_TIMER, LVT_TIMER_DEADLINE | vector);
-    mfence(); /* SDM Vol 3A, "TSC-Deadline Mode": the memory-mapped LVT write has to come first */
     wrmsr(MSR_IA32_TSC_DEADLINE, tsc_deadline);
 }
 

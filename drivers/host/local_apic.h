@@ -20,7 +20,7 @@ enum local_apic_ipi {
 void host_apic_init(void);
 
 /* Enables the APIC of this CPU with everything masked but NMI (LINT1 as the firmware left it). */
-void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector);
+void host_apic_init_cpu(uint8_t error_vector, uint8_t spurious_vector, uint8_t timer_vector);
 
 bool host_apic_is_x2apic(void);
 
@@ -35,9 +35,9 @@ void host_apic_send(uint32_t apic_id, uint32_t command);
 /* Reads and clears the error status. */
 uint32_t host_apic_errors(void);
 
-/* The timer interrupt comes at TSC value `tsc_deadline`; not 0. Needs the TSC-deadline mode. */
+/* The timer interrupt comes at TSC value `tsc_deadline`; 0: never. Needs the TSC-deadline mode. */
 bool host_apic_has_tsc_deadline(void);
-void host_apic_timer_deadline(uint8_t vector, uint64_t tsc_deadline);
+void host_apic_timer_deadline(uint64_t tsc_deadline);
 
 /* The timer interrupt comes when `count` bus clocks (not divided) have passed; 0 stops it. */
 void host_apic_timer_count(uint8_t vector, uint32_t count);

@@ -97,26 +97,6 @@ static void test_apic_access(void **state)
     assert_true(decode_apic_access(0xf000).table_walk);
 }
 
-/* Never early: the count is rounded up. */
-static void test_preemption_timer(void **state)
-{
-    (void)state;
-    assert_int_equal(preemption_timer_end(64, 0, 5), 2);
-    assert_int_equal(preemption_timer_end(65, 31, 5), 3);
-    assert_int_equal(preemption_timer_end(96, 64, 5), 3);
-    assert_int_equal(preemption_timer_end(7, 5, 0), 7);
-    assert_int_equal(preemption_timer_end(7, 64, 5), 2); /* over */
-    assert_int_equal(preemption_timer_end(UINT64_MAX, 64, 5), 2u + INT32_MAX);
-    assert_int_equal(preemption_timer_end(0x200000040, 0x1ffffffe0, 5), 0x10000002);
-    assert_int_equal(preemption_timer_end(0x100000001, 0xffffffff, 0), 1);
-
-    assert_int_equal(preemption_timer_count(7, 5), 2);
-    assert_int_equal(preemption_timer_count(7, 7), 0);
-    assert_int_equal(preemption_timer_count(7, 8), 0);
-    assert_int_equal(preemption_timer_count(1, 0xffffffff), 2);
-    assert_int_equal(preemption_timer_count(0xffffffff, 1), 0);
-}
-
 static uint32_t exception(uint8_t vector)
 {
     return event_info(EVENT_HARDWARE_EXCEPTION, vector);
@@ -184,7 +164,6 @@ int main(void)
         cmocka_unit_test(test_task_switch),
         cmocka_unit_test(test_ept_violation),
         cmocka_unit_test(test_apic_access),
-        cmocka_unit_test(test_preemption_timer),
         cmocka_unit_test(test_combinations),
         cmocka_unit_test(test_only_exceptions_combine),
         cmocka_unit_test(test_names),
