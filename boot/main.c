@@ -3,6 +3,7 @@
  */
 #include "boot/boot.h"
 
+#include "core/format.h"
 #include "core/string.h"
 #include "core/version.h"
 #include "core/x86.h"
@@ -21,11 +22,16 @@ static uint64_t read_msr(void *unused, uint32_t msr)
 static EFI_STATUS check_controls(void)
 {
     static struct vmx_caps caps;
+    static char text[2048]; /* has room for the names of all */
+    enum vmx_feature next = 0;
     const char *missing;
+    size_t n = 0;
 
     vmx_caps_read(&caps, read_msr, NULL);
-    if (!vmx_caps_check(&caps, &missing))
-        return refuse(EFI_UNSUPPORTED, "this processor's VMX lacks '%s'", missing);
+    while ((missing = vmx_caps_missing(&caps, &next)) != NULL)
+        n += format_string(text + n, sizeof(text) - n, "%s'%s'", n > 0 ? ", " : "", missing);
+    if (n > 0)
+        return refuse(EFI_UNSUPPORTED, "this processor's VMX lacks %s", text);
     return EFI_SUCCESS;
 }
 

@@ -86,10 +86,11 @@ static void log_features(void)
 
 static void start_processors(const struct handover *handover)
 {
-    const char *missing;
+    enum vmx_feature first = 0;
 
     vmx_caps_read_here(&caps);
-    if (!vmx_caps_check(&caps, &missing))
+    const char *missing = vmx_caps_missing(&caps, &first);
+    if (missing != NULL)
         panic("the boot application accepted a processor without '%s'", missing);
     log_features();
     if (!enable_vmx(this_cpu()))

@@ -155,15 +155,14 @@ bool vmx_has(const struct vmx_caps *caps, enum vmx_feature feature)
     return word->may_be_1 & BIT(f->bit);
 }
 
-bool vmx_caps_check(const struct vmx_caps *caps, const char **missing)
+const char *vmx_caps_missing(const struct vmx_caps *caps, enum vmx_feature *next)
 {
-    for (unsigned i = 0; i < VMX_FEATURES; i++) {
-        if (features[i].weight == REQUIRED && !vmx_has(caps, i)) {
-            *missing = features[i].name;
-            return false;
-        }
+    while (*next < VMX_FEATURES) {
+        enum vmx_feature feature = (*next)++;
+        if (features[feature].weight == REQUIRED && !vmx_has(caps, feature))
+            return features[feature].name;
     }
-    return true;
+    return NULL;
 }
 
 const char *vmx_feature_name(enum vmx_feature feature)

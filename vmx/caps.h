@@ -114,8 +114,9 @@ typedef uint64_t vmx_rdmsr_fn(void *arg, uint32_t msr);
  */
 void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg);
 
-/* True if every required feature is there, else *missing names the first that is not. */
-bool vmx_caps_check(const struct vmx_caps *caps, const char **missing);
+/* The name of the first required feature from *next on that is not there, and in *next what follows
+ * it; NULL if there is none. */
+const char *vmx_caps_missing(const struct vmx_caps *caps, enum vmx_feature *next);
 
 /* Whether the feature may be used. Costs table look-ups: keep it out of the exit path. */
 bool vmx_has(const struct vmx_caps *caps, enum vmx_feature feature);

@@ -39,7 +39,7 @@ void vmx_caps_read_here(struct vmx_caps *caps);
 /*
  * Enters VMX operation on this processor and makes it forget what it may have cached of guests.
  * Locks IA32_FEATURE_CONTROL if it is unlocked; sets the CR0 and CR4 bits that VMX and guest FPU
- * state need. caps passed vmx_caps_check() and stays for good. False if there is no page for the
+ * state need. caps lacks nothing (vmx_caps_missing()) and stays for good. False if there is no page for the
  * VMXON region.
  */
 bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps);
