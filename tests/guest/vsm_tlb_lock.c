@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A TLB that VTL1 has locked: flushes of VTL0 on other processors wait, again and again. */
+// hyperv: on
+// vtls: 2
+// vcpus: 2
+// time_limit: 20s
+#include "tests/guest/lib/smp.h"
+#include "tests/guest/lib/vsm.h"
+
+enum {
+    SELF = HV_VP_SELF,
+    REG_SECURE_CONFIG = 0xd0010,
+    LOCKED = 1 << 1,
+    FLUSH_SPACE = 0x02,
+    ALL = 3,
+    ROUNDS = 50,
+};
+
+static volatile unsigned status, flushed, early, late;
+static volatile bool by_register;
+
+static void flush_all(uintptr_t unused)
+{
+    (void)unused;
+    status = hv_call(FLUSH_SPACE | HV_FAST, 0, ALL) & 0xffff;
+    flushed++;
+}
+
+/* VTL1: locks, lets the other processor begin to flush, and looks whether it comes to an end. */
+static void hold(uintptr_t us)
+{
+    unsigned before = flushed;
+    vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, LOCKED, 0);
+    cpu_begin(cpus[1], flush_all, 0);
+    delay_us((unsigned)us);
+    early += flushed - before;
+    if (by_register) {
+        vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, 0, 0);
+        wait_for(&flushed, before + 1, 100);
+        late += before + 1 - flushed;
+    }
+}
+
+static void unknown(uintptr_t bits)
+{
+    status = vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, bits, 0);
+}
+
+void test_main(void)
+{
+    smp_start();
+    vsm_begin();
+    vsm_enable(1);
+    vsm_run(unknown, 1 << 4);
+    is_u64(status, HV_INVALID_REGISTER_VALUE, "an unknown bit of the secure configuration");
+    vsm_run(unknown, 1);
+    is_u64(status, HV_INVALID_REGISTER_VALUE, "MBEC, which the partition's VTL1 does not have");
+    flush_all(0);
+    is_u64(status, HV_SUCCESS, "a flush without a lock");
+
+    smp_idle(false); /* VTL1 cannot wake VTL0 of another processor */
+
+    by_register = true;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        vsm_run(hold, 20 + 7 * i);
+        cpu_wait(cpus[1]);
+    }
+    is_u64(early, 0, "no flush ends while the TLB is locked");
+    is_u64(late, 0, "each ends when VTL1 unlocks it");
+    by_register = false;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        vsm_run(hold, 20 + 7 * i);
+        cpu_wait(cpus[1]);
+    }
+    is_u64(early, 0, "none ends before VTL1 returns");
+    is_u64(flushed, 2 * ROUNDS + 1, "each ends after that");
+    is_u64(status, HV_SUCCESS, "with success");
+}
