@@ -136,11 +136,19 @@ static void on_switched(void *owner)
     vcpu_switched(vcpu_of(owner));
 }
 
+/* CPUID shows KVM's leaves, and who finds them may ask: Linux's ptp_kvm does. No hypercall is there
+ * (Linux, Documentation/virt/kvm/x86/hypercalls.rst). */
 static enum vmx_action on_vmcall(void *owner)
 {
+    enum { KVM_EPERM = 1, KVM_ENOSYS = 1000 };
     struct vcpu *vcpu = vcpu_of(owner);
+    struct vmx_context *vmx = &vcpu->active->vmx;
 
-    return vcpu->hv != NULL ? hv_vmcall(vcpu) : VMX_RAISE_UD;
+    if (vcpu->hv != NULL)
+        return hv_vmcall(vcpu);
+    int64_t answer = vmx_cpl(vmx) == 0 ? -KVM_ENOSYS : -KVM_EPERM;
+    vcpu->regs.gpr[VMX_RAX] = (uint64_t)answer;
+    return VMX_NEXT;
 }
 
 const struct vmx_client exit_client = {
