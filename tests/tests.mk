@@ -19,3 +19,7 @@ ifeq ($(T),)
 	$(O)/apic/apic_stress 120
 	$(O)/apic/apic_fuzz 600
 endif
+
+.PHONY: bench
+bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf $(O)/guest/bench_ipi.elf ## measure what VM exits and IPIs cost; table in build/bench.csv
+	$(Q)tests/bench

@@ -73,9 +73,5 @@ $(GUEST32:%=$(O)/guest/%.elf): $(O)/guest/%.elf: $(GUEST_OUT)/32/%.elf
 .PRECIOUS: $(GUEST_OUT)/64/%.c.o $(GUEST_OUT)/64/%.asm.o $(GUEST_OUT)/32/%.c.o \
   $(GUEST_OUT)/32/%.asm.o $(GUEST_OUT)/64/%.elf $(GUEST_OUT)/32/%.elf
 
-.PHONY: guests bench
+.PHONY: guests
 guests: $(GUEST_ELF) ## build the test guests
-
-bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf ## print what each kind of VM exit costs, in TSC ticks
-	$(Q)tools/run --kernel $(O)/guest/bench_exit.elf --key memory=64M --key time_limit=60s \
-	  </dev/null | awk '/# bench /{print $$NF "\t" $$(NF - 1); n++} END{exit !n}'
