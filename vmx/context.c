@@ -277,24 +277,44 @@ void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
     invept(ctx->caps, ctx->ept_pointer);
 }
 
-void vmx_use_mbec(struct vmx_context *ctx, bool on)
+/* Masks change, what the guest sees does not. */
+static void update_cr_masks(struct vmx_context *ctx)
+{
+    uint64_t cr0_seen = vmx_get(ctx, VMX_CR0), cr4_seen = vmx_get(ctx, VMX_CR4);
+    ctx->cr0_mask = CR0_NOT_GUESTS_OWN | ctx->cr0_intercepted;
+    ctx->cr4_mask = cr4_not_guests_own(ctx->caps, &ctx->policy) | ctx->cr4_intercepted |
+                    (ctx->mbec_wanted ? CR4_SMEP : 0);
+    vmwrite(CR0_MASK, ctx->cr0_mask);
+    vmwrite(CR4_MASK, ctx->cr4_mask);
+    vmwrite(CR0_SHADOW, cr0_seen);
+    vmwrite(CR4_SHADOW, cr4_seen);
+}
+
+void vmx_intercept_cr(struct vmx_context *ctx, uint64_t cr0, uint64_t cr4)
+{
+    ctx->cr0_intercepted = cr0;
+    ctx->cr4_intercepted = cr4;
+    update_cr_masks(ctx);
+}
+
+/* The processor goes by the page, not by CPL: without SMEP a kernel could run what users may. */
+void vmx_update_mbec(struct vmx_context *ctx)
 {
     uint32_t bit = vmx_feature_bit(ctx->caps, VMX_MODE_BASED_EXECUTE);
+    bool on = ctx->mbec_wanted && (vmread(GUEST_CR4) & CR4_SMEP);
+    if (on == ctx->mbec)
+        return;
     ctx->mbec = on;
     ctx->secondary = on ? ctx->secondary | bit : ctx->secondary & ~bit;
     vmwrite32(SECONDARY_CONTROLS, ctx->secondary);
     invept(ctx->caps, ctx->ept_pointer);
 }
 
-void vmx_intercept_cr(struct vmx_context *ctx, uint64_t cr0, uint64_t cr4)
+void vmx_use_mbec(struct vmx_context *ctx, bool on)
 {
-    uint64_t cr0_seen = vmx_get(ctx, VMX_CR0), cr4_seen = vmx_get(ctx, VMX_CR4);
-    ctx->cr0_mask = CR0_NOT_GUESTS_OWN | cr0;
-    ctx->cr4_mask = cr4_not_guests_own(ctx->caps, &ctx->policy) | cr4;
-    vmwrite(CR0_MASK, ctx->cr0_mask);
-    vmwrite(CR4_MASK, ctx->cr4_mask);
-    vmwrite(CR0_SHADOW, cr0_seen);
-    vmwrite(CR4_SHADOW, cr4_seen);
+    ctx->mbec_wanted = on;
+    update_cr_masks(ctx);
+    vmx_update_mbec(ctx);
 }
 
 void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)

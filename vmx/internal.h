@@ -69,6 +69,9 @@ void vmx_end_special(uint32_t blocking, uint64_t rflags);
 enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
                                const struct vmx_exception *exception);
 
+/* context.c: CR4 was written. */
+void vmx_update_mbec(struct vmx_context *ctx);
+
 /* control_registers.c */
 bool vmx_load_pdptes(struct vmx_context *ctx, uint64_t cr3);
 /* WRMSR of IA32_EFER; false means #GP. */

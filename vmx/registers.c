@@ -109,6 +109,8 @@ static void set_cr4(struct vmx_context *ctx, uint64_t value)
 {
     vmwrite(GUEST_CR4, value | ctx->caps->cr4_fixed0 | CR4_VMXE | CR4_MCE);
     vmwrite(CR4_SHADOW, value);
+    if (ctx->mbec_wanted)
+        vmx_update_mbec(ctx);
 }
 
 static void set_efer(struct vmx_context *ctx, uint64_t value)

@@ -39,8 +39,8 @@ void vmx_caps_read_here(struct vmx_caps *caps);
 /*
  * Enters VMX operation on this processor and makes it forget what it may have cached of guests.
  * Locks IA32_FEATURE_CONTROL if it is unlocked; sets the CR0 and CR4 bits that VMX and guest FPU
- * state need. caps lacks nothing (vmx_caps_missing()) and stays for good. False if there is no page for the
- * VMXON region.
+ * state need. caps lacks nothing (vmx_caps_missing()) and stays for good. False if there is no page
+ * for the VMXON region.
  */
 bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps);
 
@@ -462,7 +462,9 @@ struct vmx_context {
     bool nmi_window;
     bool watches_pauses;
     bool watches_tables;
+    bool mbec_wanted;
     bool mbec; /* user and supervisor fetches have rights of their own: EPT_UX, EPT_X */
+    uint64_t cr0_intercepted, cr4_intercepted;
     uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
     uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
 };
@@ -488,8 +490,8 @@ void vmx_context_reset(struct vmx_context *ctx, enum vmx_reset kind);
 /* Makes ctx current on this processor; cheap if it is. It is not loaded on another one. */
 void vmx_load(struct vmx_cpu *cpu, struct vmx_context *ctx);
 
-/* Whether fetches at CPL 3 need EPT_UX, and others EPT_X; if not, all need EPT_X. The processor has
- * VMX_MODE_BASED_EXECUTE. */
+/* Whether fetches at CPL 3 need EPT_UX, and others EPT_X, while the guest has CR4.SMEP set; else
+ * all need EPT_X. The processor has VMX_MODE_BASED_EXECUTE, the guest SMEP. */
 void vmx_use_mbec(struct vmx_context *ctx, bool on);
 
 /*

@@ -24,22 +24,18 @@ enum {
 #define CAPABILITY_DR6_SHARED   BIT(0)
 #define CAPABILITY_DENY_STARTUP BIT(17)
 
-static bool has_mbec(const struct context *ctx)
-{
-    return vmx_has(ctx->vmx.caps, VMX_MODE_BASED_EXECUTE);
-}
-
 /* DR6 is one of the registers that Intel's VMX leaves alone. */
 static uint64_t capabilities(const struct context *ctx)
 {
     uint64_t above_0 = BIT(ctx->vcpu->vm->vtls) - 2;
 
-    return CAPABILITY_DR6_SHARED | (has_mbec(ctx) ? above_0 << 1 : 0) | CAPABILITY_DENY_STARTUP;
+    return CAPABILITY_DR6_SHARED | (hv_has_mbec(ctx) ? above_0 << 1 : 0) | CAPABILITY_DENY_STARTUP;
 }
 
 static uint64_t vp_status(const struct vcpu *vp)
 {
-    return vp->active->vtl | (uint64_t)(vp->active->vmx.mbec) << 4 | (uint64_t)vp->enabled << 16;
+    return vp->active->vtl | (uint64_t)(vp->active->vmx.mbec_wanted) << 4 |
+           (uint64_t)vp->enabled << 16;
 }
 
 static uint64_t partition_status(const struct vm *vm)

@@ -8,6 +8,7 @@
 #include "core/hyperv/secure.h"
 #include "core/remote.h"
 #include "core/string.h"
+#include "core/x86.h"
 
 /* ---- Who there is ------------------------------------------------------------------------------
  */
@@ -51,9 +52,9 @@ struct enable_partition_vtl {
     uint8_t reserved[6];
 };
 
-static bool mbec_usable(const struct vcpu *vcpu)
+bool hv_has_mbec(const struct context *ctx)
 {
-    return vmx_has(vcpu->active->vmx.caps, VMX_MODE_BASED_EXECUTE);
+    return vmx_has(ctx->vmx.caps, VMX_MODE_BASED_EXECUTE) && ctx->vmx.policy.cr4_allowed & CR4_SMEP;
 }
 
 enum hv_status hv_enable_partition_vtl(struct hv_hypercall *call)
@@ -61,7 +62,7 @@ enum hv_status hv_enable_partition_vtl(struct hv_hypercall *call)
     const struct enable_partition_vtl *in = (const void *)call->in;
     const struct vm *vm = call->vcpu->vm;
     struct hv_partition *hv = vm->hv;
-    uint8_t possible = mbec_usable(call->vcpu) ? ENABLE_MBEC : 0;
+    uint8_t possible = hv_has_mbec(call->vcpu->active) ? ENABLE_MBEC : 0;
     enum hv_status status = HV_SUCCESS;
 
     if (in->partition != HV_PARTITION_SELF)

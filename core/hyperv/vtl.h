@@ -66,6 +66,9 @@ void hv_announce_lower(struct context *ctx);
 /* Whether the vector is a VINA that wants no EOI. */
 bool hv_vina_auto_eoi(const struct context *ctx, uint8_t vector);
 
+/* Whether user and kernel execution can be told apart for guests like that of @ctx. */
+bool hv_has_mbec(const struct context *ctx);
+
 /* HvRegisterVsmCodePageOffsets: where the hypercall page has VTL call and VTL return. */
 enum {
     HV_CODE_PAGE_OFFSETS_32 = 0x04 | 0x1b << 12,
