@@ -46,6 +46,14 @@ static struct vsm_level *vtl1(void)
     return vsm_level(0, 1);
 }
 
+/* Interrupts on until one that is under way has come. */
+static void let_in(const volatile unsigned *count)
+{
+    sti();
+    wait_for(count, 1, 100);
+    cli();
+}
+
 /* ---- In VTL1 ---- */
 
 static volatile uint32_t first[5];
@@ -177,8 +185,7 @@ static void between_processors(void)
     vsm_run(stay, 1000);
     is_u64(seen_inside, 0, "an IPI from VTL0 waits while VTL1 runs");
     cpu_wait(cpus[1]);
-    sti_nop();
-    cli();
+    let_in(&taken[0][VECTOR]);
     took(VECTOR, 1, 0, "and comes after the return");
 
     forget();
@@ -193,8 +200,7 @@ static void between_processors(void)
     forget();
     cpu_call(cpus[1], pv_ipi_from_vtl1, (HV_USE_TARGET_VTL | 0) | 1 << 8);
     is_u64(status, HV_SUCCESS, "a PV IPI from VTL1 to VTL0");
-    sti_nop();
-    cli();
+    let_in(&taken[0][VECTOR]);
     took(VECTOR, 1, 0, "it");
 
     forget();
@@ -306,8 +312,7 @@ static void notification(void)
     vsm_run(watch_vina, 2000);
     cpu_wait(cpus[1]);
     is_u64(vina[0], 0, "not when VTL0 has IF clear");
-    sti_nop();
-    cli();
+    let_in(&taken[0][VECTOR]);
     vsm_run(set_vina, 0);
 }
 
