@@ -74,6 +74,7 @@ struct config_vm {
     uint32_t hyperv;                       /* 1: offered */
     uint32_t vtls;                         /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns;                /* of guest time; 0: none */
+    uint32_t debug_exit, testdev;          /* 1: the device is there */
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;

@@ -189,6 +189,24 @@ const struct config_key config_keys[] = {
         .doc = "The kernel's command line: the rest of the line as it stands.",
     },
     {
+        VM(debug_exit),
+        .name = "debug_exit",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "on",
+        .doc = "Whether the guest has isa-debug-exit at port 0xf4: a write of N ends the VM with "
+               "code 2 * N + 1.",
+    },
+    {
+        VM(testdev),
+        .name = "testdev",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc = "Whether the guest has QEMU's test device: console output at port 0xf1, a register "
+               "at 0xe0, page flushes at 0xe4, the interrupt lines from 0x2000 on.",
+    },
+    {
         VM(time_limit_ns),
         .name = "time_limit",
         .kind = CONFIG_KIND_DURATION,

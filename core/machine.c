@@ -95,9 +95,21 @@ static void add_port_devices(struct vm *vm, uint64_t start_s)
     ok = ok && acpi_pm_init(&m->pm, &m->host, &m->pio, &pm);
     ok = ok && pci_config_init(&m->pci, &m->host, &m->pio);
     ok = ok && reset_init(&m->reset, &m->host, &m->pio);
-    ok = ok && debug_exit_init(&m->host, &m->pio, GUEST_PORT_DEBUG_EXIT);
     ASSERT(ok);
 }
+
+/* What a VM's configuration can leave out. */
+static void add_test_devices(struct vm *vm)
+{
+    const struct config_vm *config = vm->config;
+    struct machine *m = &vm->machine;
+    bool ok = !config->debug_exit || debug_exit_init(&m->host, &m->pio, GUEST_PORT_DEBUG_EXIT);
+
+    ok = ok && (!config->testdev || testdev_init(&m->testdev, &m->host, &m->pio));
+    ASSERT(ok);
+}
+
+_Static_assert((int)TESTDEV_LINE_COUNT == (int)GUEST_GSI_COUNT, "a port for every line");
 
 static void run_timers(struct vm *vm)
 {
@@ -127,6 +139,7 @@ void machine_init(struct vm *vm, uint64_t start_s)
     mmio_bus_init(&m->mmio);
     add_ioapic(vm);
     add_port_devices(vm, start_s);
+    add_test_devices(vm);
     run_timers(vm);
 }
 

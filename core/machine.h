@@ -14,6 +14,7 @@
 #include "drivers/guest/pci_config.h"
 #include "drivers/guest/reset.h"
 #include "drivers/guest/rtc.h"
+#include "drivers/guest/testdev.h"
 #include "drivers/guest/uart.h"
 
 struct vm;
@@ -29,6 +30,7 @@ struct machine {
     struct acpi_pm pm;
     struct pci_config pci;
     struct reset reset;
+    struct testdev testdev;
     _Atomic uint64_t due_tsc; /* VM time in TSC ticks of the next device timer; UINT64_MAX: none */
     bool takes_input;
     bool input_waits; /* the UART was full when input was last offered */

@@ -19,8 +19,9 @@
  *   // module: FILE text         a Multiboot module, FILE relative to the repository; repeatable;
  *                                text is its command line
  *   // time_limit: 10s           of guest time
- *   // vcpus: 1                  this and apic_ids, id_match, x2apic, cores, threads, hyperv and
- *                                vtls go into the VM's configuration as they stand
+ *   // vcpus: 1                  this and apic_ids, id_match, x2apic, cores, threads, hyperv,
+ *                                vtls, debug_exit and testdev go into the VM's configuration as
+ *                                they stand
  *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
  *                                "time limit"
  *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or
