@@ -91,6 +91,16 @@ $(O)/host/%.o: %.c Makefile
 	$(call say,CC)
 	$(Q)$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
+# docs/configuration.md, from the table that the parser uses.
+CONFIG_DOCS = $(O)/host/tools/config_docs
+$(CONFIG_DOCS): $(patsubst %.c,$(O)/host/%.o,tools/config_docs.c core/config_keys.c core/config_value.c core/format.c)
+	$(call say,LD)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^
+
+.PHONY: docs
+docs: $(CONFIG_DOCS) ## write docs/configuration.md
+	$(Q)$(CONFIG_DOCS) >docs/configuration.md
+
 include tests/host/apic.mk
 
 .PHONY: host-tests

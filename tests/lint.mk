@@ -31,5 +31,7 @@ lint-scripts:
 lint-rooms:
 	$(Q)tools/check-rooms
 
-lint-docs:
+lint-docs: $(CONFIG_DOCS)
 	$(Q)tools/check-docs
+	$(Q)$(CONFIG_DOCS) | cmp -s - docs/configuration.md || \
+	  { echo 'docs/configuration.md is out of date: run "make docs"'; exit 1; }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Prints docs/configuration.md: the keys of the configuration file from the parser's own table. */
+#include <stdio.h>
+
+#include "core/config.h"
+
+static const char head[] =
+    "<!-- Made by \"make docs\" from core/config_keys.c. -->\n"
+    "# Configuration\n"
+    "\n"
+    "Lapwing reads `" CONFIG_FILE "` on the EFI system partition: text in UTF-8, one\n"
+    "`key = value` in a line, under `[lapwing]` or a `[vm NAME]` for each virtual machine. VMs "
+    "run\n"
+    "one after the other, in the order of the file. A line that starts with `#` or `;` is a\n"
+    "comment; there are none behind a value. Paths are those of the partition, with `/` or `\\`.\n"
+    "Whatever is wrong is refused before the firmware is left, with line, column and what was\n"
+    "expected. [lapwing.conf](lapwing.conf) is an example with all keys. Without the file one VM\n"
+    "starts `\\EFI\\lapwing\\kernel`, with the initial RAM disk `\\EFI\\lapwing\\initrd` if it is\n"
+    "there, and `console=ttyS0`.\n";
+
+static void print_key(const struct config_key *key)
+{
+    char accepted[CONFIG_ERROR_MAX];
+
+    config_expected(key, accepted, sizeof(accepted));
+    printf("| `%s` | %s | ", key->name, accepted);
+    if (key->fallback)
+        printf("`%s`", key->fallback);
+    else if (key->required)
+        printf("required");
+    printf(" | %s |\n", key->doc);
+}
+
+static void print_section(enum config_section section, const char *title)
+{
+    printf("\n## %s\n\n| key | value | default | what it says |\n| --- | --- | --- | --- |\n",
+           title);
+    for (size_t i = 0; i < config_key_count; i++)
+        if (config_keys[i].section == section)
+            print_key(&config_keys[i]);
+}
+
+int main(void)
+{
+    fputs(head, stdout);
+    print_section(CONFIG_SECTION_LAPWING, "[lapwing]");
+    print_section(CONFIG_SECTION_VM, "[vm NAME]");
+    printf(
+        "\nA VM's name has 1 to %d letters, digits, `-`, `_` or `.`. A file has at most %d VMs.\n",
+        CONFIG_NAME_MAX, CONFIG_VMS_MAX);
+    return 0;
+}
