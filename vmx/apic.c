@@ -47,7 +47,12 @@ void vmx_apic_init(struct vmx_context *ctx, const struct vmx_apic *apic)
  * then keeps the highest right: no priority is below its class, so that it is never delivered.
  */
 
-enum { DESCRIPTOR_ALIGNMENT = 64, ERROR_INVALID_CONTROLS = 7, APIC_IRR_INDEX = 0x200 / 4 };
+enum {
+    DESCRIPTOR_ALIGNMENT = 64,
+    ERROR_INVALID_CONTROLS = 7,
+    ERROR_INVALID_HOST = 8,
+    APIC_IRR_INDEX = 0x200 / 4
+};
 #define NOT_CANONICAL BIT(63)
 
 static bool refuses_aligned_descriptor(struct vmx_context *ctx)
@@ -63,7 +68,9 @@ static bool refuses_aligned_descriptor(struct vmx_context *ctx)
     vmwrite(HOST_RIP, rip);
     vmwrite(HOST_RSP, rsp);
     ctx->host_rsp = rsp;
-    return vmread32(INSTRUCTION_ERROR) == ERROR_INVALID_CONTROLS;
+    uint32_t error = vmread32(INSTRUCTION_ERROR);
+    ASSERT(error == ERROR_INVALID_CONTROLS || error == ERROR_INVALID_HOST);
+    return error == ERROR_INVALID_CONTROLS;
 }
 
 static enum { POSTING_UNKNOWN, POSTING_RIGHT, POSTING_WRONG } posting;

@@ -202,6 +202,7 @@ static __attribute__((noinline)) bool attended(struct vmx_context *ctx, enum vmx
         return false;
     if (ctx->leave & VMX_ATTEND) {
         ctx->leave = 0;
+        ctx->launched = true; /* noted at the end of the loop otherwise */
         ctx->client->attend(ctx->owner);
         if (ctx->leave != 0)
             return false;
