@@ -49,7 +49,7 @@ unsigned hv_rights_at(const struct vm *vm, unsigned vtl, gpa_t gpa)
 {
     unsigned denied = 0;
 
-    for (; vtl < vm->vtls; vtl++) {
+    for (; vtl + 1 < vm->vtls; vtl++) { /* nobody denies the highest anything */
         struct ept_mapping mapping;
 
         ept_lookup(&vm->ept[vtl], gpa, &mapping);
@@ -92,7 +92,7 @@ static bool update(struct vm *vm, unsigned vtl, gpa_t gpa, uint64_t size, const 
 static bool deny(struct vm *vm, unsigned vtl, gpa_t gpa, uint64_t size, unsigned denied)
 {
     while (size > 0) {
-        uint64_t step = min(size, step_at(vm, gpa));
+        uint64_t step = size > PAGE_SIZE ? min(size, step_at(vm, gpa)) : PAGE_SIZE;
 
         for (unsigned below = vtl; below-- > 0;)
             if (!update(vm, below, gpa, step, below == vtl - 1 ? &denied : NULL))
@@ -177,10 +177,9 @@ static enum hv_status check(struct hv_hypercall *call, unsigned *vtl)
 /* RAM, and seen by the VTL that asks: not where that has an overlay page. */
 static bool is_plain(const struct vcpu *vcpu, gpa_t gpa)
 {
-    const struct vm *vm = vcpu->vm;
+    const void *ram = gm_ptr(&vcpu->vm->memory, gpa, PAGE_SIZE);
 
-    return gm_ptr(&vm->memory, gpa, PAGE_SIZE) != NULL &&
-           !hv_is_overlay(vm, vcpu->active->vtl, gpa);
+    return ram != NULL && context_view(vcpu->active, gpa, 0) == ram;
 }
 
 static enum hv_status modify(struct hv_hypercall *call, unsigned vtl)
@@ -211,7 +210,7 @@ enum hv_status hv_modify_protection(struct hv_hypercall *call)
     spin_lock(&hv->lock);
     status = modify(call, vtl);
     spin_unlock(&hv->lock);
-    if (call->index > call->first)
+    if (status != HV_SUCCESS || call->index == call->count)
         remote_pass_all();
     return status;
 }

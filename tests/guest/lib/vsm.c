@@ -40,6 +40,7 @@ static unsigned cpu_number(void)
 
 /* A level's code: it is entered here at first, and then behind VMCALL. */
 asm(".pushsection .text\n"
+    ".globl vsm_start\n"
     "vsm_start:\n\t"
     "push %rax; push %rcx; push %rdx; push %rbx; push %rbp; push %rsi; push %rdi\n\t"
     "push %r8; push %r9; push %r10; push %r11; push %r12; push %r13; push %r14; push %r15\n\t"
