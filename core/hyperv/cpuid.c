@@ -38,7 +38,7 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
     case HV_CPUID_FEATURES:
         out[CPUID_EAX] = (uint32_t)vm->hv->privileges;
         out[CPUID_EBX] = (uint32_t)(vm->hv->privileges >> 32);
-        out[CPUID_EDX] = (uint32_t)FEATURES;
+        out[CPUID_EDX] = (uint32_t)(FEATURES | (vm->vtls > 1 ? HV_FEATURE_VSM_PAT : 0));
         break;
     case HV_CPUID_RECOMMENDATIONS:
         out[CPUID_EAX] = (uint32_t)RECOMMENDATIONS;
@@ -48,6 +48,10 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
     case HV_CPUID_LIMITS:
         out[CPUID_EAX] = CONFIG_VCPUS_MAX;
         out[CPUID_EBX] = CONFIG_VCPUS_MAX;
+        break;
+    case HV_CPUID_HARDWARE:
+        out[CPUID_EAX] = (uint32_t)(HV_HARDWARE_MSR_BITMAPS | HV_HARDWARE_SECOND_LEVEL |
+                                    HV_HARDWARE_UNRESTRICTED_GUEST);
         break;
     case HV_CPUID_STACK_VENDOR:
         text(HV_CPUID_STACK_PROPERTIES, "Microsoft VS", out);

@@ -63,6 +63,7 @@ enum {
 #define HV_FEATURE_SINT_POLLING    BIT(17)
 #define HV_FEATURE_LOCK            BIT(18) /* of the hypercall MSR */
 #define HV_FEATURE_DIRECT_TIMERS   BIT(19)
+#define HV_FEATURE_VSM_PAT         BIT(20) /* a VTL's PAT is a register */
 
 /* Leaf HV_CPUID_RECOMMENDATIONS, EAX. */
 #define HV_RECOMMEND_REMOTE_FLUSH BIT(2)
@@ -70,6 +71,11 @@ enum {
 #define HV_DEPRECATE_AUTO_EOI     BIT(9)
 #define HV_RECOMMEND_CLUSTER_IPI  BIT(10)
 #define HV_RECOMMEND_EX_MASKS     BIT(11)
+
+/* Leaf HV_CPUID_HARDWARE, EAX: what Lapwing needs, and so uses. */
+#define HV_HARDWARE_MSR_BITMAPS        BIT(1)
+#define HV_HARDWARE_SECOND_LEVEL       BIT(3)
+#define HV_HARDWARE_UNRESTRICTED_GUEST BIT(17)
 
 /* Leaf HV_CPUID_STACK_PROPERTIES, EAX. */
 #define HV_STACK_EXTENDED_RTE BIT(2) /* I/O APIC entries and MSIs have 15 bits of destination */

@@ -18,7 +18,19 @@ static void leaves(void)
            memcmp(&vendor.edx, "t Hv", 4) == 0,
        "the vendor");
     is_u64(interface.eax, 0x31237648, "the interface is Hv#1");
-    is_u64(features.eax & 0x60, 0x60, "hypercalls and VP index");
+    is_u64(features.eax, 0xafe, "privileges: clock, SynIC, timers, APIC, hypercalls, VP index");
+    is_u64(features.ebx, 0x2a8030, "messages, events, VP registers, starting processors; no VSM");
+    is_u64(features.ecx, 0, "no power states");
+    is_u64(features.edx, 0xec510, "XMM parameters, frequencies, crash, polling, direct timers");
+    is_u64(cpuid(0x40000004, 0).eax, 0xe24, "recommendations");
+    is_u64(cpuid(0x40000004, 0).ebx, 0xffffffff, "no notification of spinning");
+    is_u64(cpuid(0x40000004, 0).ecx, cpuid(0x80000008, 0).eax & 0xff, "physical address bits");
+    is_u64(cpuid(0x40000005, 0).eax, 4096, "as many processors as a VM can have");
+    is_u64(cpuid(0x40000006, 0).eax, 0x2000a, "the hardware that is used");
+    is_u64(cpuid(0x40000007, 0).eax | cpuid(0x4000000a, 0).eax | cpuid(0x4000000c, 0).eax, 0,
+           "nothing of the root's, of nesting, of isolation");
+    is_u64(cpuid(0x40000081, 0).eax, 0x31235356, "the virtualization stack is VS#1");
+    is_u64(cpuid(0x40000082, 0).eax, 4, "with 15 bits of interrupt destination");
     is_u64(own.eax, 0x40000111, "Lapwing's own leaves come behind");
     ok(memcmp(&own.ebx, "Lapw", 4) == 0, "with its name");
     is_u64(cpuid(0x40000200, 0).eax, 0, "there are no leaves of KVM's");
