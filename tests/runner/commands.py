@@ -50,6 +50,13 @@ ALIAS = (*_table("architectural", *[None] * 9),
          *_table("knl", None, None, None, None, None, "CPU 1+2", None, None, "CPU 1+2"),
          *_table("kvm-32bit", "CPU 1", "CPU 3", None, None, "CPU 1", "CPU 2", None, None, None))
 
+VSM = (r'    VTL1: I keep a secret at .*', r"    VTL1: VTL0's instruction at .*",
+       r"    VTL0: nothing\. .*", r'    VTL1: "the word is swordfish": it is still there\.',
+       r"    from VTL0: VTL0 of CPU 0 took 1, VTL1 took 0",
+       r"    from VTL1: VTL0 of CPU 0 took 1, VTL1 took 1, all in all",
+       r"    VTL0: I count, .*", r"    VTL1: my timer has come: .*",
+       r"    VTL0: I had got to many thousands .*")
+
 SHELL = (r"Emulator: .*\. Ctrl-A x quits\.", r".* info  lapwing: all VMs are done")
 
 
@@ -72,6 +79,7 @@ COMMANDS = (
     Command("run", "make run", ((PROMPT, "uname -m\n"), (r"\nx86_64\n" + PROMPT, "poweroff\n")),
             SHELL),
     Command("demo_alias", "make run DEMO=alias", output=ALIAS),
+    Command("demo_vsm", "make run DEMO=vsm", output=VSM),
     Command("run_vcpus", "make run VCPUS=4",
             ((PROMPT, "nproc\n"), (r"\n4\n" + PROMPT, "poweroff\n")), SHELL, long=True),
     Command("run_bzimage", "make run KERNEL=bzImage",
