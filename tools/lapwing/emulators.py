@@ -39,8 +39,8 @@ class Bochs:
     """Bochs, deterministic: time counts emulated instructions, and the disk is never written."""
 
     exit_key = "bochs"  # value of the configuration's emulator_exit
-    # Keys for a VM whose guest takes many exceptions: docs/errata.md.
-    vm_keys = {"intercept_exceptions": "on"}
+    # Keys for a VM with an ordinary system: docs/errata.md.
+    vm_keys = {"intercept_exceptions": "on", "virtual_interrupts": "off"}
 
     def __init__(self, version):
         self.version = version
