@@ -120,7 +120,7 @@ include tests/lint.mk
 .PHONY: all check-quick format help clean
 all: $(O)/BOOTX64.EFI ## build BOOTX64.EFI
 
-check-quick: all host-tests
+check-quick: all host-tests ## build, and run the unit tests on this machine
 
 format: ## format all C sources in place
 	$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')

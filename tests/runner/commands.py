@@ -73,8 +73,19 @@ def _image():
         yield f"saw the configuration {written!r}, expected {expected!r}"
 
 
+def _targets():
+    """Every target has its line."""
+    listed = subprocess.run(["make", "help"], cwd=paths.ROOT, stdout=subprocess.PIPE, check=True,
+                            text=True).stdout
+    for path in (paths.ROOT / "Makefile", *paths.ROOT.glob("*/*.mk"), *paths.ROOT.glob("*/*/*.mk")):
+        for names in re.findall(r"^\.PHONY: (.*)$", path.read_text(), re.MULTILINE):
+            for target in names.split():
+                if not re.search(rf"^  {target} +\S", listed, re.MULTILINE):
+                    yield f"saw no line for {target}"
+
+
 COMMANDS = (
-    Command("help", "make help", output=(r"  run +[a-z].*", r"  test +[a-z].*")),
+    Command("help", "make help", output=(r"  run +[a-z].*", r"  test +[a-z].*"), check=_targets),
     Command("image", "make image VCPUS=4", check=_image),
     Command("run", "make run", ((PROMPT, "uname -m\n"), (r"\nx86_64\n" + PROMPT, "poweroff\n")),
             SHELL),
