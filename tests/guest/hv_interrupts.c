@@ -1,5 +1,6 @@
 // hyperv: on
 // vcpus: 4
+// variant: emulated tpr_shadow=off
 /*
  * PV IPIs and PV TLB flushes, by masks and by sparse sets: who is reached, and what is refused.
  */

@@ -1,5 +1,6 @@
 // hyperv: on
 // vcpus: 2
+// variant: emulated tpr_shadow=off
 /*
  * The synthetic interrupt controller as a guest sees it: its MSRs, its pages, messages and event
  * flags of the own processor and of another one.
