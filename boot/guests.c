@@ -73,6 +73,16 @@ static EFI_STATUS load_initrd(struct handover *handover, struct config_vm *vm)
     return EFI_SUCCESS;
 }
 
+static EFI_STATUS load_list(struct handover *handover, const struct config_vm *vm, const char *what,
+                            const struct config_file_list *list)
+{
+    EFI_STATUS status = EFI_SUCCESS;
+
+    for (uint32_t i = 0; i < list->count && !EFI_ERROR(status); i++)
+        status = load_required(handover, vm, what, list->files[i].path);
+    return status;
+}
+
 static EFI_STATUS load_vm_files(struct handover *handover, struct config_vm *vm)
 {
     EFI_STATUS status = load_required(handover, vm, "kernel", vm->kernel);
@@ -80,8 +90,10 @@ static EFI_STATUS load_vm_files(struct handover *handover, struct config_vm *vm)
     if (EFI_ERROR(status))
         return status;
     status = load_initrd(handover, vm);
-    for (uint32_t i = 0; i < vm->module_count && !EFI_ERROR(status); i++)
-        status = load_required(handover, vm, "module", vm->modules[i].path);
+    if (!EFI_ERROR(status))
+        status = load_list(handover, vm, "module", &vm->modules);
+    if (!EFI_ERROR(status))
+        status = load_list(handover, vm, "fw_cfg_file", &vm->fw_cfg_files);
     return status;
 }
 

@@ -188,6 +188,9 @@ static bool finish_vm(struct parser *p)
     if (p->vm->vtls > 1 && !p->vm->hyperv)
         return fail_line(p, line_of(p, "vtls"), "[vm %s] has %u VTLs; expected hyperv = on",
                          p->vm->name, p->vm->vtls);
+    if (p->vm->fw_cfg_files.count && !p->vm->fw_cfg)
+        return fail_line(p, line_of(p, "fw_cfg_file"),
+                         "[vm %s] has files for fw_cfg; expected fw_cfg = on", p->vm->name);
     return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
            fail_line(p, line_of(p, key), "[vm %s] %s", p->vm->name, why);
 }
@@ -351,7 +354,7 @@ static bool parse_key(struct parser *p, struct config_span name, struct config_s
         return fail_unknown_key(p, name);
 
     const struct config_key *key = &config_keys[i];
-    if (p->key_lines[i] && key->kind != CONFIG_KIND_MODULE)
+    if (p->key_lines[i] && key->kind != CONFIG_KIND_FILE)
         return fail_twice(p, name, p->key_lines[i]);
     p->key_lines[i] = p->line_number;
 

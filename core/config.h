@@ -20,7 +20,7 @@ enum {
     CONFIG_VMS_MAX = 256,
     CONFIG_VCPUS_MAX = 4096,      /* per VM */
     CONFIG_VCPUS_ALL_MAX = 16384, /* of all VMs together */
-    CONFIG_MODULES_MAX = 16,      /* per VM */
+    CONFIG_FILES_MAX = 16,        /* in each list of a VM */
     CONFIG_VTLS_MAX = 3,          /* per VM */
     CONFIG_NAME_MAX = 31,
     CONFIG_PATH_MAX = 256,           /* bytes with the final NUL */
@@ -54,9 +54,14 @@ struct config_topology {
 typedef uint32_t config_string;
 
 /* Paths are absolute on the ESP, written with backslashes. */
-struct config_module {
+struct config_file {
     config_string path;
     config_string args;
+};
+
+struct config_file_list {
+    uint32_t count;
+    struct config_file files[CONFIG_FILES_MAX];
 };
 
 struct config_vm {
@@ -74,14 +79,14 @@ struct config_vm {
     uint32_t hyperv;                       /* 1: offered */
     uint32_t vtls;                         /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns;                /* of guest time; 0: none */
-    uint32_t debug_exit, testdev;          /* 1: the device is there */
+    uint32_t debug_exit, testdev, fw_cfg;  /* 1: the device is there */
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;
     uint32_t console;         /* 1: gets what is typed on the console */
     uint32_t initrd_optional; /* 1: a missing initrd file is no error (only config_defaults) */
-    uint32_t module_count;
-    struct config_module modules[CONFIG_MODULES_MAX];
+    struct config_file_list modules;
+    struct config_file_list fw_cfg_files; /* args: their names */
 };
 
 struct config {
@@ -121,9 +126,9 @@ enum config_kind {
     CONFIG_KIND_SIZE,     /* bytes, with K, M or G; min..max, a multiple of grain */
     CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns, min..max */
     CONFIG_KIND_PATH,
-    CONFIG_KIND_MODULE, /* path, then optionally blanks and the rest of the line; repeatable */
-    CONFIG_KIND_IDS,    /* 32-bit APIC IDs and ranges of them, with commas; added to apic_ids */
-    CONFIG_KIND_LINE,   /* the rest of the line, without blanks at either end */
+    CONFIG_KIND_FILE, /* path, then blanks and the rest of the line; repeatable */
+    CONFIG_KIND_IDS,  /* 32-bit APIC IDs and ranges of them, with commas; added to apic_ids */
+    CONFIG_KIND_LINE, /* the rest of the line, without blanks at either end */
 };
 
 enum config_section { CONFIG_SECTION_LAPWING, CONFIG_SECTION_VM };
@@ -138,7 +143,7 @@ struct config_key {
     size_t offset; /* in struct config or struct config_vm */
     const char *const *words;
     uint64_t min, max, grain;
-    size_t max_length; /* bytes of a CONFIG_KIND_LINE, or of what follows a module's path */
+    size_t max_length; /* bytes of a CONFIG_KIND_LINE, or of what follows a path: at least min */
 };
 
 enum { CONFIG_KEYS_MAX = 64 };

@@ -3,6 +3,7 @@
 #include "core/config.h"
 
 #include "core/guest_layout.h"
+#include "drivers/guest/fw_cfg.h"
 
 static const char *const log_words[] = {
     [CONFIG_LOG_ERROR] = "error",
@@ -177,7 +178,7 @@ const struct config_key config_keys[] = {
     {
         VM(modules),
         .name = "module",
-        .kind = CONFIG_KIND_MODULE,
+        .kind = CONFIG_KIND_FILE,
         .max_length = 511,
         .doc = "A module of a Multiboot kernel: its path, a blank and an optional string.",
     },
@@ -205,6 +206,24 @@ const struct config_key config_keys[] = {
         .fallback = "off",
         .doc = "Whether the guest has QEMU's test device: console output at port 0xf1, a register "
                "at 0xe0, page flushes at 0xe4, the interrupt lines from 0x2000 on.",
+    },
+    {
+        VM(fw_cfg),
+        .name = "fw_cfg",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc = "Whether the guest has QEMU's fw_cfg at ports 0x510 and 0x511: RAM size, processor "
+               "counts, the file etc/e820, and files.",
+    },
+    {
+        VM(fw_cfg_files),
+        .name = "fw_cfg_file",
+        .kind = CONFIG_KIND_FILE,
+        .min = 1,
+        .max_length = FW_CFG_NAME_MAX,
+        .doc = "A file that the guest finds in fw_cfg: its path, a blank and its name there, such "
+               "as opt/NAME.",
     },
     {
         VM(time_limit_ns),

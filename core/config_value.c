@@ -137,13 +137,13 @@ static enum config_verdict parse_path(struct config *config, struct config_span 
     return add_string(config, (struct config_span){path, length}, sizeof(path) - 1, out);
 }
 
-static enum config_verdict parse_module(struct config *config, struct config_vm *vm,
-                                        const struct config_key *key, struct config_span value)
+static enum config_verdict parse_file(struct config *config, const struct config_key *key,
+                                      struct config_span value, struct config_file_list *list)
 {
-    struct config_module module = {0};
+    struct config_file file = {0};
     size_t path_length = 0;
 
-    if (vm->module_count == CONFIG_MODULES_MAX)
+    if (list->count == CONFIG_FILES_MAX)
         return CONFIG_VALUE_TOO_MANY;
     while (path_length < value.length && !config_is_blank(value.text[path_length]))
         path_length++;
@@ -154,11 +154,13 @@ static enum config_verdict parse_module(struct config *config, struct config_vm 
 
     struct config_span path = {value.text, path_length};
     struct config_span rest = {value.text + args, value.length - args};
-    enum config_verdict verdict = parse_path(config, path, &module.path);
+    if (rest.length < key->min)
+        return CONFIG_VALUE_BAD;
+    enum config_verdict verdict = parse_path(config, path, &file.path);
     if (verdict == CONFIG_VALUE_GOOD && rest.length)
-        verdict = add_string(config, rest, key->max_length, &module.args);
+        verdict = add_string(config, rest, key->max_length, &file.args);
     if (verdict == CONFIG_VALUE_GOOD)
-        vm->modules[vm->module_count++] = module;
+        list->files[list->count++] = file;
     return verdict;
 }
 
@@ -260,8 +262,8 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
         return parse_ranged(key, value, duration_units, field);
     case CONFIG_KIND_PATH:
         return parse_path(config, value, field);
-    case CONFIG_KIND_MODULE:
-        return parse_module(config, vm, key, value);
+    case CONFIG_KIND_FILE:
+        return parse_file(config, key, value, field);
     case CONFIG_KIND_IDS:
         return parse_ids(config, vm, span);
     case CONFIG_KIND_LINE:
@@ -322,11 +324,12 @@ void config_expected(const struct config_key *key, char *buf, size_t size)
     case CONFIG_KIND_PATH:
         format_string(buf, size, "the path of a file, at most %d bytes", CONFIG_PATH_MAX - 2);
         return;
-    case CONFIG_KIND_MODULE:
+    case CONFIG_KIND_FILE:
         format_string(buf, size,
-                      "the path of a file, at most %d bytes, and optionally a string, at most %zu "
-                      "bytes; at most %d modules in a VM",
-                      CONFIG_PATH_MAX - 2, key->max_length, CONFIG_MODULES_MAX);
+                      "the path of a file, at most %d bytes, and %sa string, at most %zu bytes; "
+                      "at most %d in a VM",
+                      CONFIG_PATH_MAX - 2, key->min ? "" : "optionally ", key->max_length,
+                      CONFIG_FILES_MAX);
         return;
     case CONFIG_KIND_IDS:
         format_string(buf, size,

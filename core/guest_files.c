@@ -12,8 +12,8 @@ const struct handover_file *guest_file_find(const struct handover *handover, con
     return NULL;
 }
 
-static struct image_file image_file(const struct handover *handover, uint64_t mapped_at,
-                                    config_string path, config_string args)
+struct image_file guest_file(const struct handover *handover, uint64_t mapped_at,
+                             config_string path, config_string args)
 {
     const struct handover_file *file =
         guest_file_find(handover, config_text(&handover->config, path));
@@ -32,12 +32,12 @@ void guest_files(const struct handover *handover, const struct config_vm *vm, ui
                  struct image_boot *boot)
 {
     *boot = (struct image_boot){
-        .kernel = image_file(handover, mapped_at, vm->kernel, vm->cmdline),
-        .initrd = image_file(handover, mapped_at, vm->initrd, 0),
-        .module_count = vm->module_count,
+        .kernel = guest_file(handover, mapped_at, vm->kernel, vm->cmdline),
+        .initrd = guest_file(handover, mapped_at, vm->initrd, 0),
+        .module_count = vm->modules.count,
         .memory = vm->memory,
     };
-    for (uint32_t i = 0; i < vm->module_count; i++)
+    for (uint32_t i = 0; i < vm->modules.count; i++)
         boot->modules[i] =
-            image_file(handover, mapped_at, vm->modules[i].path, vm->modules[i].args);
+            guest_file(handover, mapped_at, vm->modules.files[i].path, vm->modules.files[i].args);
 }

@@ -39,7 +39,7 @@ enum guest_port {
     GUEST_PORT_I8042_COMMAND = 0x64, /* only the reset command */
     GUEST_PORT_RTC_INDEX = 0x70,
     GUEST_PORT_RTC_DATA = 0x71,
-    GUEST_PORT_DEBUG_EXIT = 0xf4, /* and the test device's: drivers/guest/testdev.h */
+    GUEST_PORT_DEBUG_EXIT = 0xf4, /* fw_cfg's and the test device's are in drivers/guest */
     GUEST_PORT_COM1 = 0x3f8,
     GUEST_PORT_PM1_EVENT = 0x600, /* PM1_STS, PM1_EN: 2 bytes each */
     GUEST_PORT_PM1_CONTROL = 0x604,

@@ -74,7 +74,7 @@ static void add_ioapic(struct vm *vm)
     ASSERT(ok);
 }
 
-static void add_port_devices(struct vm *vm, uint64_t start_s)
+static void add_port_devices(struct vm *vm, const struct handover *handover)
 {
     struct machine *m = &vm->machine;
     const struct acpi_pm_config pm = {
@@ -86,7 +86,7 @@ static void add_port_devices(struct vm *vm, uint64_t start_s)
     const struct rtc_config rtc = {
         .base = GUEST_PORT_RTC_INDEX,
         .irq = GUEST_GSI_RTC,
-        .start_s = start_s,
+        .start_s = (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND,
         .memory_below4g = guest_low_ram(vm->config->memory),
     };
     bool ok = uart_init(&m->uart, &m->host, &m->pio, GUEST_PORT_COM1, GUEST_GSI_COM1);
@@ -99,13 +99,15 @@ static void add_port_devices(struct vm *vm, uint64_t start_s)
 }
 
 /* What a VM's configuration can leave out. */
-static void add_test_devices(struct vm *vm)
+static void add_optional_devices(struct vm *vm, const struct handover *handover)
 {
     const struct config_vm *config = vm->config;
     struct machine *m = &vm->machine;
     bool ok = !config->debug_exit || debug_exit_init(&m->host, &m->pio, GUEST_PORT_DEBUG_EXIT);
 
     ok = ok && (!config->testdev || testdev_init(&m->testdev, &m->host, &m->pio));
+    ok = ok && (!config->fw_cfg ||
+                guest_fw_cfg_init(&m->fw_cfg, &m->pio, handover, config, DIRECT_MAP_BASE));
     ASSERT(ok);
 }
 
@@ -123,7 +125,7 @@ static void run_timers(struct vm *vm)
         sched_wake(vm->vcpus[0]); /* which keeps the time */
 }
 
-void machine_init(struct vm *vm, uint64_t start_s)
+void machine_init(struct vm *vm, const struct handover *handover)
 {
     struct machine *m = &vm->machine;
 
@@ -138,8 +140,8 @@ void machine_init(struct vm *vm, uint64_t start_s)
     pio_bus_init(&m->pio);
     mmio_bus_init(&m->mmio);
     add_ioapic(vm);
-    add_port_devices(vm, start_s);
-    add_test_devices(vm);
+    add_port_devices(vm, handover);
+    add_optional_devices(vm, handover);
     run_timers(vm);
 }
 

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "apic/ioapic.h"
+#include "core/guest_fw_cfg.h"
 #include "core/spinlock.h"
 #include "core/types.h"
 #include "drivers/guest/acpi_pm.h"
@@ -31,6 +32,7 @@ struct machine {
     struct pci_config pci;
     struct reset reset;
     struct testdev testdev;
+    struct guest_fw_cfg fw_cfg;
     _Atomic uint64_t due_tsc; /* VM time in TSC ticks of the next device timer; UINT64_MAX: none */
     bool takes_input;
     bool input_waits; /* the UART was full when input was last offered */
@@ -38,10 +40,10 @@ struct machine {
 };
 
 /*
- * Resets every device of @vm and puts it on its bus; the clock starts at @start_s seconds since
- * 1970. Before the VM runs, after its APIC domain.
+ * Resets every device of @vm, one of @handover's, and puts it on its bus. Before the VM runs, after
+ * its APIC domain.
  */
-void machine_init(struct vm *vm, uint64_t start_s);
+void machine_init(struct vm *vm, const struct handover *handover);
 
 /*
  * Guest accesses. Any CPU that runs a vCPU of @vm; takes the lock and the APIC epoch. Absent ports

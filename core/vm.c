@@ -201,7 +201,7 @@ static bool make(struct vm *vm, const struct handover *handover)
     }
     guest_apic_init_domain(vm);
     set_clock(vm);
-    machine_init(vm, (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND);
+    machine_init(vm, handover);
     if (!create_ipi_tables(vm, apic_ids(vm, handover)) || !hv_partition_create(vm) ||
         !add_vcpus(vm, apic_ids(vm, handover))) {
         log_error("vm %s: no memory for its virtual processors", vm->config->name);

@@ -88,7 +88,7 @@ static void no_file(void **state)
     assert_string_equal(text_of(vm->initrd), "\\EFI\\lapwing\\initrd");
     assert_true(vm->initrd_optional);
     assert_string_equal(text_of(vm->cmdline), "console=ttyS0");
-    assert_int_equal(vm->module_count, 0);
+    assert_int_equal(vm->modules.count, 0);
 }
 
 static void least_file(void **state)
@@ -150,15 +150,15 @@ static void whole_file(void **state)
     assert_int_equal(vm->time_limit_ns, 120000000000);
     assert_int_equal(vm->on_exit, CONFIG_THEN_HALT);
     assert_int_equal(vm->console, 0);
-    assert_int_equal(vm->module_count, 0);
+    assert_int_equal(vm->modules.count, 0);
 
     vm = &config.vms[1];
     assert_string_equal(vm->name, "two.2_b-C");
-    assert_int_equal(vm->module_count, 2);
-    assert_string_equal(text_of(vm->modules[0].path), "\\m\\one");
-    assert_string_equal(text_of(vm->modules[0].args), "");
-    assert_string_equal(text_of(vm->modules[1].path), "\\m\\two");
-    assert_string_equal(text_of(vm->modules[1].args), "with  a string");
+    assert_int_equal(vm->modules.count, 2);
+    assert_string_equal(text_of(vm->modules.files[0].path), "\\m\\one");
+    assert_string_equal(text_of(vm->modules.files[0].args), "");
+    assert_string_equal(text_of(vm->modules.files[1].path), "\\m\\two");
+    assert_string_equal(text_of(vm->modules.files[1].args), "with  a string");
     assert_int_equal(vm->time_limit_ns, 1500000000);
     assert_string_equal(text_of(vm->cmdline), "");
     assert_int_equal(vm->memory, 64 << 20);
@@ -268,6 +268,13 @@ static void bad_keys(void **state)
     refuses_in_vm("vtls = 2", "1: [vm a] has 2 VTLs; expected hyperv = on");
     accepts("[vm a]\nkernel = k\nvtls = 2\nhyperv = on");
     accepts("[vm a]\nkernel = k\nvtls = 1");
+    refuses_in_vm("fw_cfg_file = f opt/f", "1: [vm a] has files for fw_cfg; expected fw_cfg = on");
+    accepts("[vm a]\nkernel = k\nfw_cfg_file = f opt/f\nfw_cfg = on\nfw_cfg_file = g opt/g");
+    assert_int_equal(config.vms[0].fw_cfg_files.count, 2);
+    assert_string_equal(text_of(config.vms[0].fw_cfg_files.files[1].args), "opt/g");
+    refuses_in_vm("fw_cfg_file = f",
+                  "15: bad value 'f' for 'fw_cfg_file'; expected the path of a file, at most 254 "
+                  "bytes, and a string, at most 55 bytes; at most 16 in a VM");
     refuses_in_vm("vtls = 4", "8: bad value '4' for 'vtls'; expected a number from 1 to 3");
     refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
                                      "expected one of log, emulator_exit");
@@ -328,7 +335,7 @@ static void bad_values(void **state)
                   "bytes");
     refuses_in_vm("module = / x",
                   "10: bad value '/ x' for 'module'; expected the path of a file, at most 254 "
-                  "bytes, and optionally a string, at most 511 bytes; at most 16 modules in a VM");
+                  "bytes, and optionally a string, at most 511 bytes; at most 16 in a VM");
 }
 
 /* The last VM's IDs and topology after `lines`. */
@@ -439,7 +446,7 @@ static void longest_strings(void **state)
     snprintf(line, sizeof(line), "module=m %.512s", path);
     refuses_in_vm(line, "8: the value of 'module' is too long; expected the path of a file, at "
                         "most 254 bytes, and optionally a string, at most 511 bytes; at most 16 "
-                        "modules in a VM");
+                        "in a VM");
     memcpy(line, "cmdline=", 8);
     memset(line + 8, 'c', 2048);
     line[8 + 2048] = '\0';
@@ -451,14 +458,13 @@ static void too_many_modules(void **state)
     char text[1024] = "[vm a]\nkernel=k\n";
 
     (void)state;
-    for (int i = 0; i < CONFIG_MODULES_MAX; i++)
+    for (int i = 0; i < CONFIG_FILES_MAX; i++)
         strcat(text, "module=m\n");
     accepts(text);
-    assert_int_equal(config.vms[0].module_count, CONFIG_MODULES_MAX);
+    assert_int_equal(config.vms[0].modules.count, CONFIG_FILES_MAX);
     strcat(text, "module=m\n");
     refuses(text, "lapwing.conf:19:8: too many of 'module'; expected the path of a file, at most "
-                  "254 bytes, and optionally a string, at most 511 bytes; at most 16 modules in a "
-                  "VM");
+                  "254 bytes, and optionally a string, at most 511 bytes; at most 16 in a VM");
 }
 
 static void many_vms(void **state)

@@ -14,7 +14,8 @@ from tests.runner.report import KEPT, Result
 
 SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads",
-           "hyperv", "vtls", "debug_exit", "testdev")
+           "hyperv", "vtls", "debug_exit", "testdev", "fw_cfg",
+           "fw_cfg_file")
 APIC_KEYS = ()  # what of the hardware's APIC virtualization a VM can do without
 DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
