@@ -80,6 +80,7 @@ struct config_vm {
     uint32_t vtls;                         /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns;                /* of guest time; 0: none */
     uint32_t debug_exit, testdev, fw_cfg;  /* 1: the device is there */
+    uint32_t load_address;                 /* of a kernel that is plain code; 0: it is none */
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;
@@ -123,6 +124,7 @@ const char *config_text(const struct config *config, config_string s);
 enum config_kind {
     CONFIG_KIND_WORD,     /* one of words; stored as its index */
     CONFIG_KIND_COUNT,    /* min..max */
+    CONFIG_KIND_ADDRESS,  /* decimal or, after 0x, hexadecimal; min..max below 4 GiB */
     CONFIG_KIND_SIZE,     /* bytes, with K, M or G; min..max, a multiple of grain */
     CONFIG_KIND_DURATION, /* with ms, s or min; stored in ns, min..max */
     CONFIG_KIND_PATH,

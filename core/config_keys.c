@@ -167,7 +167,18 @@ const struct config_key config_keys[] = {
         .name = "kernel",
         .kind = CONFIG_KIND_PATH,
         .required = true,
-        .doc = "The file to start: Linux bzImage, Linux vmlinux or a Multiboot 1 kernel.",
+        .doc =
+            "The file to start: Linux bzImage, Linux vmlinux, a Multiboot 1 kernel, or plain code "
+            "with 'load_address'.",
+    },
+    {
+        VM(load_address),
+        .name = "load_address",
+        .kind = CONFIG_KIND_ADDRESS,
+        .min = 0x1000,
+        .max = GUEST_LOW_RAM_TOP - 1,
+        .doc = "The kernel is plain code, loaded to this address and entered at its first byte in "
+               "32-bit protected mode with flat segments.",
     },
     {
         VM(initrd),

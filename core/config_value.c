@@ -244,6 +244,17 @@ static enum config_verdict parse_count(const struct config_key *key, struct conf
     return verdict;
 }
 
+static enum config_verdict parse_address(const struct config_key *key, struct config_span value,
+                                         uint32_t *out)
+{
+    uint64_t address;
+
+    if (!parse_integer(value, &address) || address < key->min || address > key->max)
+        return CONFIG_VALUE_BAD;
+    *out = (uint32_t)address;
+    return CONFIG_VALUE_GOOD;
+}
+
 enum config_verdict config_set(struct config *config, struct config_vm *vm,
                                const struct config_key *key, struct config_span *span)
 {
@@ -256,6 +267,8 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
         return parse_word(key, value, field);
     case CONFIG_KIND_COUNT:
         return parse_count(key, value, field);
+    case CONFIG_KIND_ADDRESS:
+        return parse_address(key, value, field);
     case CONFIG_KIND_SIZE:
         return parse_ranged(key, value, size_units, field);
     case CONFIG_KIND_DURATION:
@@ -314,6 +327,10 @@ void config_expected(const struct config_key *key, char *buf, size_t size)
         return;
     case CONFIG_KIND_COUNT:
         expected_range(key, "number", no_units, "", buf, size);
+        return;
+    case CONFIG_KIND_ADDRESS:
+        format_string(buf, size, "an address from 0x%llx to 0x%llx, such as 0x100000",
+                      (unsigned long long)key->min, (unsigned long long)key->max);
         return;
     case CONFIG_KIND_SIZE:
         expected_range(key, "size", size_units, ", such as 512M", buf, size);

@@ -36,6 +36,7 @@ void guest_files(const struct handover *handover, const struct config_vm *vm, ui
         .initrd = guest_file(handover, mapped_at, vm->initrd, 0),
         .module_count = vm->modules.count,
         .memory = vm->memory,
+        .load_address = vm->load_address,
     };
     for (uint32_t i = 0; i < vm->modules.count; i++)
         boot->modules[i] =

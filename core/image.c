@@ -17,6 +17,8 @@ const char *image_format_name(enum image_format format)
         return "Linux vmlinux";
     case IMAGE_MULTIBOOT1:
         return "Multiboot 1";
+    case IMAGE_FLAT:
+        return "plain code";
     }
     return "unknown";
 }
@@ -42,6 +44,8 @@ static bool plan_format(struct image_plan *plan)
 {
     const struct image_file *kernel = &plan->boot->kernel;
 
+    if (plan->boot->load_address)
+        return image_plan_flat(plan);
     if (image_is_bzimage(kernel))
         return image_plan_bzimage(plan);
     if (image_is_multiboot(kernel))
@@ -92,8 +96,15 @@ static bool carry_out(const struct image_plan *plan, const struct guest_memory *
 {
     if (!image_plan_write(plan, gm))
         return false;
-    if (plan->format == IMAGE_MULTIBOOT1)
+    switch (plan->format) {
+    case IMAGE_MULTIBOOT1:
         return image_load_multiboot(plan, gm, start);
+    case IMAGE_FLAT:
+        return image_load_flat(plan, gm, start);
+    case IMAGE_LINUX_BZIMAGE:
+    case IMAGE_LINUX_VMLINUX:
+        break;
+    }
     return image_load_linux(plan, gm, start);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 (ELF or address fields).
+/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 (ELF or address fields), plain
+ * code.
  *
  * Two steps over the same files. image_check() runs while the firmware can still show a message; it
  * plans where everything goes and refuses what cannot work. image_load() makes the same plan again
@@ -36,9 +37,10 @@ struct image_boot {
     uint32_t module_count;
     uint64_t memory;
     uint64_t rsdp;
+    uint64_t load_address; /* not 0: the kernel is plain code for there */
 };
 
-enum image_format { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_VMLINUX, IMAGE_MULTIBOOT1 };
+enum image_format { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_VMLINUX, IMAGE_MULTIBOOT1, IMAGE_FLAT };
 
 struct image_info {
     enum image_format format;

@@ -58,10 +58,7 @@ enum {
     BLOCK_STRINGS = BLOCK_MODS + IMAGE_MODULES_MAX * MODULE_ENTRY_SIZE,
 };
 
-/* Preferred for the block: kernels that use low memory at all start at its beginning. */
-#define BLOCK_BASE 0x10000U
-
-static const char loader_name[] = "Lapwing";
+static const char loader_name[] = IMAGE_LOADER_NAME;
 
 /* ---- Planning ----------------------------------------------------------------------------- */
 
@@ -96,65 +93,14 @@ static bool add_by_addresses(struct image_plan *plan, uint64_t header)
                           "0x%lx",
                           header, header + HEADER_SIZE_WITH_ADDRESSES - 1, file->size);
 
-    uint64_t header_address = image_file_number(file, header + HEADER_ADDRESS_AT, 4);
-    uint64_t load = image_file_number(file, header + HEADER_LOAD_AT, 4);
-    uint64_t load_end = image_file_number(file, header + HEADER_LOAD_END_AT, 4);
-    uint64_t bss_end = image_file_number(file, header + HEADER_BSS_END_AT, 4);
-    uint64_t entry = image_file_number(file, header + HEADER_ENTRY_AT, 4);
-
-    if (load > header_address || header_address - load > header)
-        return image_fail(plan->error, "kernel", file,
-                          "Multiboot header at 0x%lx in the file says it is loaded to 0x%lx, in an "
-                          "image that starts at 0x%lx",
-                          header, header_address, load);
-    uint64_t offset = header - (header_address - load);
-    if (!load_end)
-        load_end = load + (file->size - offset);
-    if (bss_end < load_end)
-        bss_end = load_end;
-    if (!image_file_has(file, offset, load_end - load))
-        return image_fail(plan->error, "kernel", file,
-                          "truncated: the Multiboot header loads 0x%lx-0x%lx from 0x%lx on, the "
-                          "file has 0x%lx bytes",
-                          load, load_end, offset, file->size);
-    if (entry < load || entry >= load_end)
-        return image_fail(plan->error, "kernel", file,
-                          "the entry point 0x%lx is outside of what is loaded, 0x%lx-0x%lx", entry,
-                          load, load_end - 1);
-    const struct image_piece piece = {
-        .what = "the kernel",
-        .gpa = load,
-        .size = bss_end - load,
-        .data = file->data + offset,
-        .data_size = load_end - load,
+    const struct image_addresses addresses = {
+        .header = image_file_number(file, header + HEADER_ADDRESS_AT, 4),
+        .load = image_file_number(file, header + HEADER_LOAD_AT, 4),
+        .load_end = image_file_number(file, header + HEADER_LOAD_END_AT, 4),
+        .bss_end = image_file_number(file, header + HEADER_BSS_END_AT, 4),
+        .entry = image_file_number(file, header + HEADER_ENTRY_AT, 4),
     };
-    plan->entry = entry;
-    return image_plan_add(plan, &piece);
-}
-
-static bool add_module(struct image_plan *plan, uint32_t index)
-{
-    const struct image_file *module = &plan->boot->modules[index];
-    uint64_t from = plan->end > GUEST_EXTENDED_BASE ? plan->end : GUEST_EXTENDED_BASE;
-
-    if (!module->size)
-        return image_fail(plan->error, "module", module, "the file is empty");
-    plan->modules[index] = image_plan_find_room(plan, module->size, from, GUEST_LOW_RAM_TOP);
-    if (!plan->modules[index])
-        return image_fail(
-            plan->error, "module", module,
-            "0x%lx bytes do not fit between 0x%lx, where the kernel and other modules "
-            "end, and 0x%llx",
-            module->size, from, GUEST_LOW_RAM_TOP);
-    const struct image_piece piece = {
-        .what = "module",
-        .number = index + 1,
-        .gpa = plan->modules[index],
-        .size = module->size,
-        .data = module->data,
-        .data_size = module->size,
-    };
-    return image_plan_add(plan, &piece);
+    return image_plan_addresses(plan, header, &addresses);
 }
 
 /* "NAME" or "NAME ARGS", with the final NUL. */
@@ -174,18 +120,7 @@ static bool add_info(struct image_plan *plan)
 
     for (uint32_t i = 0; i < boot->module_count; i++)
         size += string_size(&boot->modules[i]);
-    plan->info = image_plan_find_room(plan, size, BLOCK_BASE, GUEST_CONVENTIONAL_TOP);
-    if (!plan->info)
-        plan->info = image_plan_find_room(plan, size, GUEST_EXTENDED_BASE, GUEST_LOW_RAM_TOP);
-    if (!plan->info)
-        return image_fail(plan->error, "kernel", &boot->kernel,
-                          "no room for the Multiboot information (0x%lx bytes) in RAM", size);
-    const struct image_piece piece = {
-        .what = "the Multiboot information",
-        .gpa = plan->info,
-        .size = size,
-    };
-    return image_plan_add(plan, &piece);
+    return image_plan_info(plan, size);
 }
 
 static bool check_request(struct image_plan *plan, uint64_t flags)
@@ -196,10 +131,7 @@ static bool check_request(struct image_plan *plan, uint64_t flags)
         return image_fail(plan->error, "kernel", kernel,
                           "Multiboot header with flags 0x%lx; expected none of the low 16 but 0x%x",
                           flags, HEADER_FLAGS_KNOWN);
-    if (plan->boot->initrd.data)
-        return image_fail(plan->error, "kernel", kernel,
-                          "a Multiboot kernel takes no initrd; expected a module");
-    return true;
+    return image_refuse_initrd(plan);
 }
 
 bool image_plan_multiboot(struct image_plan *plan)
@@ -220,10 +152,7 @@ bool image_plan_multiboot(struct image_plan *plan)
     } else if (!image_plan_elf(plan)) {
         return false;
     }
-    for (uint32_t i = 0; i < plan->boot->module_count; i++)
-        if (!add_module(plan, i))
-            return false;
-    return add_info(plan);
+    return image_plan_modules(plan) && add_info(plan);
 }
 
 /* ---- Loading ------------------------------------------------------------------------------ */
@@ -309,12 +238,6 @@ static bool put_info(const struct image_plan *plan, const struct guest_memory *g
 bool image_load_multiboot(const struct image_plan *plan, const struct guest_memory *gm,
                           struct guest_start *start)
 {
-    *start = (struct guest_start){
-        .mode = GUEST_ENTRY_PROTECTED32,
-        .rip = plan->entry,
-        .rax = BOOTLOADER_MAGIC,
-        .rbx = plan->info,
-        .cs = IMAGE_GDT_CODE32,
-    };
+    image_start32(plan, start, BOOTLOADER_MAGIC, plan->info);
     return put_info(plan, gm) && image_put_gdt(gm, plan->info + BLOCK_GDT, start);
 }

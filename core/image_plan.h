@@ -39,8 +39,8 @@ struct image_plan {
     uint64_t setup_header_size;
     uint64_t initrd; /* where it goes */
 
-    /* Multiboot. */
-    uint64_t info;
+    /* Kernels that start in 32-bit protected mode. */
+    uint64_t info; /* what they are told, and their GDT */
     uint64_t modules[IMAGE_MODULES_MAX];
 };
 
@@ -100,8 +100,38 @@ bool image_plan_multiboot(struct image_plan *plan);
 bool image_load_multiboot(const struct image_plan *plan, const struct guest_memory *gm,
                           struct guest_start *start);
 
+bool image_plan_flat(struct image_plan *plan);
+bool image_load_flat(const struct image_plan *plan, const struct guest_memory *gm,
+                     struct guest_start *start);
+
 /* Adds the loadable segments of an ELF file for x86, 32 or 64 bit, at their physical addresses, and
  * finds its entry point. */
 bool image_plan_elf(struct image_plan *plan);
+
+/* ---- Kernels that start in 32-bit protected mode --------------------------------------------- */
+
+#define IMAGE_LOADER_NAME "Lapwing"
+
+/* False, with a message, when the configuration names an initrd. */
+bool image_refuse_initrd(struct image_plan *plan);
+
+/* Where a Multiboot header says that the file's parts go; load_end and bss_end may be 0. */
+struct image_addresses {
+    uint64_t header, load, load_end, bss_end, entry;
+};
+
+/* Adds the kernel by the addresses of the header that is `header` bytes into the file. */
+bool image_plan_addresses(struct image_plan *plan, uint64_t header,
+                          const struct image_addresses *addresses);
+
+/* Adds all modules, behind the kernel, on page boundaries. */
+bool image_plan_modules(struct image_plan *plan);
+
+/* Finds room for `size` bytes that the kernel is told, on a page boundary. */
+bool image_plan_info(struct image_plan *plan, uint64_t size);
+
+/* Flat protected mode at the plan's entry; all but the GDT. */
+void image_start32(const struct image_plan *plan, struct guest_start *start, uint64_t rax,
+                   uint64_t rbx);
 
 #endif

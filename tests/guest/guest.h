@@ -7,6 +7,7 @@
  *
  *   pm_*      32-bit protected mode, flat segments, no paging
  *   elf64_*   long mode, kept as ELF64
+ *   raw_*     what nasm makes of the source as it stands, without start-up; lib/raw.inc reports
  *   others    long mode, identity mapping of 4 GiB; the finished ELF64 is wrapped into an ELF32
  *   bench_*   long mode; a measurement, not a test
  *   demo_*    long mode; a demonstration for "make run DEMO=...", with demo_*.conf
@@ -20,8 +21,8 @@
  *                                text is its command line
  *   // time_limit: 10s           of guest time
  *   // vcpus: 1                  this and apic_ids, id_match, x2apic, cores, threads, hyperv,
- *                                vtls, debug_exit, testdev, fw_cfg and fw_cfg_file go into the
- *                                VM's configuration as they stand
+ *                                vtls, debug_exit, testdev, fw_cfg, fw_cfg_file and load_address
+ *                                go into the VM's configuration as they stand
  *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
  *                                "time limit"
  *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or

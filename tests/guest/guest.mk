@@ -10,8 +10,9 @@ GUEST_OUT = $(O)/guest/obj
 GUEST_ALL := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)) \
   $(patsubst tests/guest/%.asm,%,$(wildcard tests/guest/*.asm))
 GUEST32 := $(filter pm_%,$(GUEST_ALL))
+GUEST_RAW := $(filter raw_%,$(GUEST_ALL))
 GUEST_ELF64 := $(filter elf64_%,$(GUEST_ALL))
-GUEST64 := $(filter-out $(GUEST32),$(GUEST_ALL))
+GUEST64 := $(filter-out $(GUEST32) $(GUEST_RAW),$(GUEST_ALL))
 
 GUEST_LIB64 := $(patsubst tests/guest/%,$(GUEST_OUT)/64/%.o,$(wildcard tests/guest/lib/*.c) \
   tests/guest/lib/start.asm tests/guest/lib/ap.asm tests/guest/lib/entry.asm)
@@ -69,6 +70,11 @@ $(GUEST_ELF64:%=$(O)/guest/%.elf): $(O)/guest/%.elf: $(GUEST_OUT)/64/%.elf
 
 $(GUEST32:%=$(O)/guest/%.elf): $(O)/guest/%.elf: $(GUEST_OUT)/32/%.elf
 	$(Q)$(OBJCOPY) --strip-debug $< $@
+
+$(GUEST_RAW:%=$(O)/guest/%.elf): $(O)/guest/%.elf: tests/guest/%.asm tests/guest/lib/raw.inc
+	@mkdir -p $(@D)
+	$(call say,NASM)
+	$(Q)$(NASM) -f bin -I ./ -o $@ $<
 
 .PRECIOUS: $(GUEST_OUT)/64/%.c.o $(GUEST_OUT)/64/%.asm.o $(GUEST_OUT)/32/%.c.o \
   $(GUEST_OUT)/32/%.asm.o $(GUEST_OUT)/64/%.elf $(GUEST_OUT)/32/%.elf

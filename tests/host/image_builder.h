@@ -28,7 +28,7 @@ static void set(size_t offset, uint64_t value, size_t bytes)
 /* A file that begins with ELF headers; segments are added one by one. */
 static bool elf64;
 
-static void begin_elf(bool is_64, uint64_t entry)
+static inline void begin_elf(bool is_64, uint64_t entry)
 {
     memset(file, 0, sizeof(file));
     elf64 = is_64;
@@ -42,8 +42,8 @@ static void begin_elf(bool is_64, uint64_t entry)
     set(is_64 ? 54 : 42, is_64 ? 56 : 32, 2);
 }
 
-static void add_segment(uint32_t type, uint64_t offset, uint64_t vaddr, uint64_t paddr,
-                        uint64_t file_size, uint64_t memory_size)
+static inline void add_segment(uint32_t type, uint64_t offset, uint64_t vaddr, uint64_t paddr,
+                               uint64_t file_size, uint64_t memory_size)
 {
     size_t count_at = elf64 ? 56 : 44;
     uint16_t count;
@@ -63,7 +63,7 @@ static void add_segment(uint32_t type, uint64_t offset, uint64_t vaddr, uint64_t
 }
 
 /* Recognisable contents: a byte per position. */
-static void fill(size_t from, size_t to)
+static inline void fill(size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
         file[i] = (uint8_t)(i * 7 + i / 256);
@@ -142,7 +142,7 @@ static uint64_t peek(uint64_t gpa, size_t bytes)
     return gm_read(&ram, gpa, &value, bytes) ? value : UINT64_MAX;
 }
 
-static const char *peek_text(uint64_t gpa)
+static inline const char *peek_text(uint64_t gpa)
 {
     const char *text = gm_ptr(&ram, gpa, 1);
 

@@ -259,6 +259,11 @@ static void refuses_key_in_vm(const char *line, const char *key)
     refuses_in_vm(line, message);
 }
 
+#define BAD_ADDRESS(value)                                                                         \
+    refuses_in_vm("load_address = " value,                                                         \
+                  "16: bad value '" value "' for 'load_address'; expected an address from 0x1000 " \
+                  "to 0xbfffffff, such as 0x100000")
+
 static void bad_keys(void **state)
 {
     (void)state;
@@ -268,6 +273,14 @@ static void bad_keys(void **state)
     refuses_in_vm("vtls = 2", "1: [vm a] has 2 VTLs; expected hyperv = on");
     accepts("[vm a]\nkernel = k\nvtls = 2\nhyperv = on");
     accepts("[vm a]\nkernel = k\nvtls = 1");
+    accepts("[vm a]\nkernel = k\nload_address = 0x7c00");
+    assert_int_equal(config.vms[0].load_address, 0x7c00);
+    accepts("[vm a]\nkernel = k\nload_address = 1048576");
+    assert_int_equal(config.vms[0].load_address, 0x100000);
+    BAD_ADDRESS("0xfff");
+    BAD_ADDRESS("0xc0000000");
+    BAD_ADDRESS("0x100001000");
+    BAD_ADDRESS("1M");
     refuses_in_vm("fw_cfg_file = f opt/f", "1: [vm a] has files for fw_cfg; expected fw_cfg = on");
     accepts("[vm a]\nkernel = k\nfw_cfg_file = f opt/f\nfw_cfg = on\nfw_cfg_file = g opt/g");
     assert_int_equal(config.vms[0].fw_cfg_files.count, 2);

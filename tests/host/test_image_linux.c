@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The Linux loaders: every refusal, and what a kernel finds when it starts.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/guest_layout.c core/guest_memory.c core/format.c */
+ * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The Multiboot loader: every refusal, and what a kernel finds when it starts.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/guest_layout.c core/guest_memory.c core/format.c */
+ * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,7 @@ static void refusals(void **state)
                    "but 0x7");
     add_multiboot_header(HEADER_AT, 0);
     boot.initrd = (struct image_file){.name = "i", .data = module_bytes[0], .size = 1};
-    REFUSED(&boot, "kernel 'k': a Multiboot kernel takes no initrd; expected a module");
+    REFUSED(&boot, "kernel 'k': a Multiboot 1 kernel takes no initrd; expected a module");
     boot.initrd.data = NULL;
     set(HEADER_AT + 8, 0, 4); /* checksum */
     REFUSED(&boot, "kernel 'k': ELF file without a Multiboot header, and not of 64 bits; expected "
@@ -168,7 +169,7 @@ static void module_refusals(void **state)
     add_segment(1, 0, 0x1000, 0x1000, 0, GUEST_CONVENTIONAL_TOP - 0x1000);
     add_segment(1, 0, 0x103000, 0x103000, 0, 0x300000 - 0x103000);
     boot.module_count = 0;
-    REFUSED(&boot, "kernel 'k': no room for the Multiboot information (0x202 bytes) in RAM");
+    REFUSED(&boot, "kernel 'k': no room for the kernel's information (0x202 bytes) in RAM");
 }
 
 static void damaged_files(void **state)

@@ -15,7 +15,7 @@ from tests.runner.report import KEPT, Result
 SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads",
            "hyperv", "vtls", "debug_exit", "testdev", "fw_cfg",
-           "fw_cfg_file")
+           "fw_cfg_file", "load_address")
 APIC_KEYS = ()  # what of the hardware's APIC virtualization a VM can do without
 DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
