@@ -6,7 +6,7 @@
 #include "core/guest_layout.h"
 #include "core/image_plan.h"
 
-#define FORMATS "expected Linux bzImage, vmlinux ELF or Multiboot 1"
+#define FORMATS "expected Linux bzImage, vmlinux ELF, PVH or Multiboot"
 
 const char *image_format_name(enum image_format format)
 {
@@ -17,6 +17,8 @@ const char *image_format_name(enum image_format format)
         return "Linux vmlinux";
     case IMAGE_MULTIBOOT1:
         return "Multiboot 1";
+    case IMAGE_PVH:
+        return "PVH";
     case IMAGE_FLAT:
         return "plain code";
     }
@@ -33,7 +35,7 @@ static bool fail_unknown(struct image_plan *plan)
         return image_fail(plan->error, "kernel", kernel, "the file is empty; " FORMATS);
     if (image_is_elf(kernel))
         return image_fail(plan->error, "kernel", kernel,
-                          "ELF file without a Multiboot header, and not of 64 bits; " FORMATS);
+                          "ELF file of 32 bits without a Multiboot header or a PVH note; " FORMATS);
     for (uint64_t i = 0; i < kernel->size && used < sizeof(bytes) - 1; i++)
         used += format_string(bytes + used, sizeof(bytes) - used, " %02x", kernel->data[i]);
     return image_fail(plan->error, "kernel", kernel, "unknown format: first bytes%s; " FORMATS,
@@ -43,6 +45,7 @@ static bool fail_unknown(struct image_plan *plan)
 static bool plan_format(struct image_plan *plan)
 {
     const struct image_file *kernel = &plan->boot->kernel;
+    uint64_t entry, top_vaddr;
 
     if (plan->boot->load_address)
         return image_plan_flat(plan);
@@ -50,6 +53,10 @@ static bool plan_format(struct image_plan *plan)
         return image_plan_bzimage(plan);
     if (image_is_multiboot(kernel))
         return image_plan_multiboot(plan);
+    /* A Linux kernel can have the note, too; its own protocol then needs no detour. */
+    if (image_is_elf(kernel) && image_elf_pvh_entry(plan, &entry, &top_vaddr) &&
+        top_vaddr < IMAGE_LINUX_VADDR)
+        return image_plan_pvh(plan, entry);
     if (image_is_elf(kernel) && image_is_elf64(kernel))
         return image_plan_vmlinux(plan);
     return fail_unknown(plan);
@@ -99,6 +106,8 @@ static bool carry_out(const struct image_plan *plan, const struct guest_memory *
     switch (plan->format) {
     case IMAGE_MULTIBOOT1:
         return image_load_multiboot(plan, gm, start);
+    case IMAGE_PVH:
+        return image_load_pvh(plan, gm, start);
     case IMAGE_FLAT:
         return image_load_flat(plan, gm, start);
     case IMAGE_LINUX_BZIMAGE:

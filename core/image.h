@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 (ELF or address fields), plain
- * code.
+/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 (ELF or address fields), PVH,
+ * plain code.
  *
  * Two steps over the same files. image_check() runs while the firmware can still show a message; it
  * plans where everything goes and refuses what cannot work. image_load() makes the same plan again
@@ -40,7 +40,13 @@ struct image_boot {
     uint64_t load_address; /* not 0: the kernel is plain code for there */
 };
 
-enum image_format { IMAGE_LINUX_BZIMAGE, IMAGE_LINUX_VMLINUX, IMAGE_MULTIBOOT1, IMAGE_FLAT };
+enum image_format {
+    IMAGE_LINUX_BZIMAGE,
+    IMAGE_LINUX_VMLINUX,
+    IMAGE_MULTIBOOT1,
+    IMAGE_PVH,
+    IMAGE_FLAT
+};
 
 struct image_info {
     enum image_format format;

@@ -16,6 +16,14 @@ enum {
     ELF_MACHINE_386 = 3,
     ELF_MACHINE_X86_64 = 62,
     ELF_SEGMENT_LOAD = 1,
+    ELF_SEGMENT_NOTE = 4,
+
+    /* A note: three numbers of 4 bytes, then name and contents, each padded to 4 bytes. */
+    NOTE_NAME_SIZE = 0,
+    NOTE_CONTENTS_SIZE = 4,
+    NOTE_TYPE = 8,
+    NOTE_HEADER_SIZE = 12,
+    NOTE_PVH_ENTRY = 18, /* of "Xen": XEN_ELFNOTE_PHYS32_ENTRY */
 };
 
 /* Where a field is, and how many bytes it has. */
@@ -186,6 +194,20 @@ static bool add_segment(struct image_plan *plan, const struct segment *segment, 
     return image_plan_add(plan, &piece);
 }
 
+/* A physical address. */
+static bool set_entry(struct image_plan *plan, uint64_t entry)
+{
+    for (uint32_t i = 0; i < plan->piece_count; i++) {
+        const struct image_piece *piece = &plan->pieces[i];
+        if (entry - piece->gpa < piece->data_size) {
+            plan->entry = entry;
+            return true;
+        }
+    }
+    return image_fail(plan->error, "kernel", &plan->boot->kernel,
+                      "the entry point 0x%lx is in no segment", entry);
+}
+
 /* The entry point is a virtual address of the segment that has it; higher-half kernels, Linux among
  * them, give a physical one. */
 static bool find_entry(struct image_plan *plan, const struct elf *elf)
@@ -197,18 +219,64 @@ static bool find_entry(struct image_plan *plan, const struct elf *elf)
             return true;
         }
     }
-    for (uint32_t i = 0; i < plan->piece_count; i++) {
-        const struct image_piece *piece = &plan->pieces[i];
-        if (elf->entry - piece->gpa < piece->data_size) {
-            plan->entry = elf->entry;
-            return true;
-        }
-    }
-    return image_fail(plan->error, "kernel", elf->file, "the entry point 0x%lx is in no segment",
-                      elf->entry);
+    return set_entry(plan, elf->entry);
 }
 
-bool image_plan_elf(struct image_plan *plan)
+static uint64_t align4(uint64_t value)
+{
+    return (value + 3) & ~3ULL;
+}
+
+/* The contents are as wide as the file's addresses; the entry point has 32 bits. */
+static bool is_pvh_note(const struct image_file *file, uint64_t note)
+{
+    return image_file_number(file, note + NOTE_TYPE, 4) == NOTE_PVH_ENTRY &&
+           image_file_number(file, note + NOTE_NAME_SIZE, 4) == sizeof("Xen") &&
+           image_file_number(file, note + NOTE_HEADER_SIZE, 4) == 0x006e6558 /* "Xen" */ &&
+           image_file_number(file, note + NOTE_CONTENTS_SIZE, 4) >= 4;
+}
+
+static bool find_pvh_note(const struct image_file *file, const struct segment *segment,
+                          uint64_t *entry)
+{
+    uint64_t at = segment->offset, end = segment->offset + segment->file_size;
+
+    if (!image_file_has(file, segment->offset, segment->file_size))
+        return false;
+    while (end - at >= NOTE_HEADER_SIZE) {
+        uint64_t name = image_file_number(file, at + NOTE_NAME_SIZE, 4);
+        uint64_t contents = at + NOTE_HEADER_SIZE + align4(name);
+
+        if (is_pvh_note(file, at) && contents + 4 <= end) {
+            *entry = image_file_number(file, contents, 4);
+            return true;
+        }
+        at = contents + align4(image_file_number(file, at + NOTE_CONTENTS_SIZE, 4));
+        if (at > end)
+            return false;
+    }
+    return false;
+}
+
+bool image_elf_pvh_entry(struct image_plan *plan, uint64_t *entry, uint64_t *top_vaddr)
+{
+    struct elf elf = {0};
+    bool found = false;
+
+    if (!open_elf(plan, &elf))
+        return false;
+    *top_vaddr = 0;
+    for (uint32_t i = 0; i < elf.count; i++) {
+        struct segment segment = read_segment(&elf, i);
+        if (segment.type == ELF_SEGMENT_NOTE)
+            found = found || find_pvh_note(elf.file, &segment, entry);
+        else if (is_loaded(&segment) && *top_vaddr < segment.vaddr)
+            *top_vaddr = segment.vaddr;
+    }
+    return found;
+}
+
+bool image_plan_elf(struct image_plan *plan, const uint64_t *entry)
 {
     struct elf elf = {0};
     uint32_t loaded = 0;
@@ -229,5 +297,5 @@ bool image_plan_elf(struct image_plan *plan)
     }
     if (!loaded)
         return image_fail(plan->error, "kernel", elf.file, "no segment to load");
-    return find_entry(plan, &elf);
+    return entry ? set_entry(plan, *entry) : find_entry(plan, &elf);
 }

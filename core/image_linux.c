@@ -72,9 +72,7 @@ enum page_table {
     PAGE_LARGE_SIZE = 2 << 20,
 };
 
-/* Both hold for every x86-64 Linux: where its image starts in virtual memory, and
- * COMMAND_LINE_SIZE - 1. */
-#define LINUX_VADDR 0xffffffff80000000ULL
+/* COMMAND_LINE_SIZE - 1 of every x86-64 Linux. */
 enum { LINUX_CMDLINE_MAX = 2047 };
 
 _Static_assert(LINUX_CMDLINE_MAX < BOOT_PML4 - BOOT_CMDLINE, "the command line has one page");
@@ -224,13 +222,13 @@ bool image_plan_bzimage(struct image_plan *plan)
 bool image_plan_vmlinux(struct image_plan *plan)
 {
     plan->format = IMAGE_LINUX_VMLINUX;
-    if (!begin(plan, LINUX_CMDLINE_MAX) || !image_plan_elf(plan))
+    if (!begin(plan, LINUX_CMDLINE_MAX) || !image_plan_elf(plan, NULL))
         return false;
-    if (plan->top_vaddr < LINUX_VADDR)
+    if (plan->top_vaddr < IMAGE_LINUX_VADDR)
         return image_fail(plan->error, "kernel", &plan->boot->kernel,
                           "ELF64 file that is no Linux kernel (no segment at or above 0x%llx) and "
-                          "has no Multiboot header",
-                          LINUX_VADDR);
+                          "has no Multiboot header or PVH note",
+                          IMAGE_LINUX_VADDR);
     return place_initrd(plan, GUEST_LOW_RAM_TOP);
 }
 

@@ -149,7 +149,7 @@ bool image_plan_multiboot(struct image_plan *plan)
     } else if (!image_is_elf(kernel)) {
         return image_fail(plan->error, "kernel", kernel,
                           "Multiboot kernel without address fields; expected an ELF file");
-    } else if (!image_plan_elf(plan)) {
+    } else if (!image_plan_elf(plan, NULL)) {
         return false;
     }
     return image_plan_modules(plan) && add_info(plan);
@@ -157,27 +157,16 @@ bool image_plan_multiboot(struct image_plan *plan)
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
-struct writer {
-    const struct guest_memory *gm;
-    uint64_t strings; /* where the next one goes */
-    bool good;
-};
-
-static void put(struct writer *w, uint64_t gpa, uint64_t value, unsigned bytes)
+static void put_text(struct image_writer *w, const char *text, uint64_t length)
 {
-    w->good = w->good && image_put(w->gm, gpa, value, bytes);
-}
-
-static void put_text(struct writer *w, const char *text, uint64_t length)
-{
-    w->good = w->good && gm_write(w->gm, w->strings, text, length);
-    w->strings += length;
+    w->good = w->good && gm_write(w->gm, w->at, text, length);
+    w->at += length;
 }
 
 /* Returns where the string is. */
-static uint64_t put_string(struct writer *w, const struct image_file *file)
+static uint64_t put_string(struct image_writer *w, const struct image_file *file)
 {
-    uint64_t gpa = w->strings;
+    uint64_t gpa = w->at;
 
     put_text(w, file->name, strlen(file->name));
     if (file->args && *file->args) {
@@ -188,27 +177,27 @@ static uint64_t put_string(struct writer *w, const struct image_file *file)
     return gpa;
 }
 
-static uint64_t put_memory_map(struct writer *w, uint64_t gpa, uint64_t memory)
+static uint64_t put_memory_map(struct image_writer *w, uint64_t gpa, uint64_t memory)
 {
     struct guest_map_entry map[GUEST_MAP_MAX];
     size_t count = guest_memory_map(memory, map);
 
     for (size_t i = 0; i < count; i++, gpa += MMAP_ENTRY_SIZE) {
-        put(w, gpa, MMAP_ENTRY_SIZE - 4, 4);
-        put(w, gpa + 4, map[i].gpa, 8);
-        put(w, gpa + 12, map[i].size, 8);
-        put(w, gpa + 20, map[i].type, 4);
+        image_write(w, gpa, MMAP_ENTRY_SIZE - 4, 4);
+        image_write(w, gpa + 4, map[i].gpa, 8);
+        image_write(w, gpa + 12, map[i].size, 8);
+        image_write(w, gpa + 20, map[i].type, 4);
     }
     return count * MMAP_ENTRY_SIZE;
 }
 
-static void put_modules(struct writer *w, uint64_t gpa, const struct image_plan *plan)
+static void put_modules(struct image_writer *w, uint64_t gpa, const struct image_plan *plan)
 {
     for (uint32_t i = 0; i < plan->boot->module_count; i++, gpa += MODULE_ENTRY_SIZE) {
         const struct image_file *module = &plan->boot->modules[i];
-        put(w, gpa, plan->modules[i], 4);
-        put(w, gpa + 4, plan->modules[i] + module->size, 4);
-        put(w, gpa + 8, put_string(w, module), 4);
+        image_write(w, gpa, plan->modules[i], 4);
+        image_write(w, gpa + 4, plan->modules[i] + module->size, 4);
+        image_write(w, gpa + 8, put_string(w, module), 4);
     }
 }
 
@@ -216,21 +205,23 @@ static bool put_info(const struct image_plan *plan, const struct guest_memory *g
 {
     const struct image_boot *boot = plan->boot;
     uint64_t info = plan->info;
-    struct writer w = {gm, info + BLOCK_STRINGS, true};
+    struct image_writer w = {gm, info + BLOCK_STRINGS, true};
 
-    put(&w, info + INFO_FLAGS,
-        INFO_FLAG_MEMORY | INFO_FLAG_CMDLINE | INFO_FLAG_MODS | INFO_FLAG_MMAP |
-            INFO_FLAG_LOADER_NAME,
-        4);
-    put(&w, info + INFO_MEM_LOWER, GUEST_CONVENTIONAL_TOP / 1024, 4);
-    put(&w, info + INFO_MEM_UPPER, (guest_low_ram(boot->memory) - GUEST_EXTENDED_BASE) / 1024, 4);
-    put(&w, info + INFO_CMDLINE, put_string(&w, &boot->kernel), 4);
-    put(&w, info + INFO_MODS_COUNT, boot->module_count, 4);
-    put(&w, info + INFO_MODS_ADDR, info + BLOCK_MODS, 4);
+    image_write(&w, info + INFO_FLAGS,
+                INFO_FLAG_MEMORY | INFO_FLAG_CMDLINE | INFO_FLAG_MODS | INFO_FLAG_MMAP |
+                    INFO_FLAG_LOADER_NAME,
+                4);
+    image_write(&w, info + INFO_MEM_LOWER, GUEST_CONVENTIONAL_TOP / 1024, 4);
+    image_write(&w, info + INFO_MEM_UPPER,
+                (guest_low_ram(boot->memory) - GUEST_EXTENDED_BASE) / 1024, 4);
+    image_write(&w, info + INFO_CMDLINE, put_string(&w, &boot->kernel), 4);
+    image_write(&w, info + INFO_MODS_COUNT, boot->module_count, 4);
+    image_write(&w, info + INFO_MODS_ADDR, info + BLOCK_MODS, 4);
     put_modules(&w, info + BLOCK_MODS, plan);
-    put(&w, info + INFO_MMAP_LENGTH, put_memory_map(&w, info + BLOCK_MMAP, boot->memory), 4);
-    put(&w, info + INFO_MMAP_ADDR, info + BLOCK_MMAP, 4);
-    put(&w, info + INFO_BOOT_LOADER_NAME, w.strings, 4);
+    image_write(&w, info + INFO_MMAP_LENGTH, put_memory_map(&w, info + BLOCK_MMAP, boot->memory),
+                4);
+    image_write(&w, info + INFO_MMAP_ADDR, info + BLOCK_MMAP, 4);
+    image_write(&w, info + INFO_BOOT_LOADER_NAME, w.at, 4);
     put_text(&w, loader_name, sizeof(loader_name));
     return w.good;
 }

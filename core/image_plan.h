@@ -91,6 +91,9 @@ bool image_is_multiboot(const struct image_file *kernel);
 bool image_is_elf(const struct image_file *kernel);
 bool image_is_elf64(const struct image_file *kernel);
 
+/* Where the image of every x86-64 Linux starts in virtual memory. */
+#define IMAGE_LINUX_VADDR 0xffffffff80000000ULL
+
 bool image_plan_bzimage(struct image_plan *plan);
 bool image_plan_vmlinux(struct image_plan *plan);
 bool image_load_linux(const struct image_plan *plan, const struct guest_memory *gm,
@@ -104,9 +107,17 @@ bool image_plan_flat(struct image_plan *plan);
 bool image_load_flat(const struct image_plan *plan, const struct guest_memory *gm,
                      struct guest_start *start);
 
+bool image_plan_pvh(struct image_plan *plan, uint64_t entry);
+bool image_load_pvh(const struct image_plan *plan, const struct guest_memory *gm,
+                    struct guest_start *start);
+
 /* Adds the loadable segments of an ELF file for x86, 32 or 64 bit, at their physical addresses, and
- * finds its entry point. */
-bool image_plan_elf(struct image_plan *plan);
+ * sets the plan's entry: to the physical address *entry or, with NULL, to what the file says. */
+bool image_plan_elf(struct image_plan *plan, const uint64_t *entry);
+
+/* Whether the kernel is a good ELF file with a note for PVH; then *entry is the physical address
+ * there, and *top_vaddr the highest virtual address of a segment. */
+bool image_elf_pvh_entry(struct image_plan *plan, uint64_t *entry, uint64_t *top_vaddr);
 
 /* ---- Kernels that start in 32-bit protected mode --------------------------------------------- */
 
@@ -133,5 +144,18 @@ bool image_plan_info(struct image_plan *plan, uint64_t size);
 /* Flat protected mode at the plan's entry; all but the GDT. */
 void image_start32(const struct image_plan *plan, struct guest_start *start, uint64_t rax,
                    uint64_t rbx);
+
+/* For writing what a kernel is told. After a write that was not to RAM `good` is false. */
+struct image_writer {
+    const struct guest_memory *gm;
+    uint64_t at; /* where the next string goes */
+    bool good;
+};
+
+void image_write(struct image_writer *w, uint64_t gpa, uint64_t value, unsigned bytes);
+
+/* A string, NULL for an empty one, with its NUL: its size, and its address once written. */
+uint64_t image_text_size(const char *text);
+uint64_t image_write_text(struct image_writer *w, const char *text);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/image_plan.h"
 
 #include "core/guest_layout.h"
+#include "core/string.h"
 
 /* Preferred for what a kernel is told: kernels that use low memory at all start at its beginning.
  */
@@ -113,4 +114,23 @@ void image_start32(const struct image_plan *plan, struct guest_start *start, uin
         .rbx = rbx,
         .cs = IMAGE_GDT_CODE32,
     };
+}
+
+void image_write(struct image_writer *w, uint64_t gpa, uint64_t value, unsigned bytes)
+{
+    w->good = w->good && image_put(w->gm, gpa, value, bytes);
+}
+
+uint64_t image_text_size(const char *text)
+{
+    return (text ? strlen(text) : 0) + 1;
+}
+
+uint64_t image_write_text(struct image_writer *w, const char *text)
+{
+    uint64_t gpa = w->at, size = image_text_size(text);
+
+    w->good = w->good && gm_write(w->gm, gpa, text ? text : "", size);
+    w->at += size;
+    return gpa;
 }

@@ -2,6 +2,7 @@
 /* The Linux loaders: every refusal, and what a kernel finds when it starts.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
  * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/image_pvh.c
  * links: core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,19 +74,19 @@ static void unknown_formats(void **state)
     struct image_boot boot = boot_of(0, 64 * MB);
 
     (void)state;
-    REFUSED(&boot, "kernel 'k': the file is empty; expected Linux bzImage, vmlinux ELF or "
-                   "Multiboot 1");
+    REFUSED(&boot, "kernel 'k': the file is empty; expected Linux bzImage, vmlinux ELF, PVH "
+                   "or Multiboot");
     memcpy(file, "\x1f\x8b\x08\x00\x01\x02\x03\x04\x05", 9);
     boot.kernel.size = 3;
     REFUSED(&boot, "kernel 'k': unknown format: first bytes 1f 8b 08; expected Linux bzImage, "
-                   "vmlinux ELF or Multiboot 1");
+                   "vmlinux ELF, PVH or Multiboot");
     boot.kernel.size = 9;
     REFUSED(&boot, "kernel 'k': unknown format: first bytes 1f 8b 08 00 01 02 03 04; expected "
-                   "Linux bzImage, vmlinux ELF or Multiboot 1");
+                   "Linux bzImage, vmlinux ELF, PVH or Multiboot");
     begin_elf(false, 0);
     boot.kernel.size = 0x1000;
-    REFUSED(&boot, "kernel 'k': ELF file without a Multiboot header, and not of 64 bits; expected "
-                   "Linux bzImage, vmlinux ELF or Multiboot 1");
+    REFUSED(&boot, "kernel 'k': ELF file of 32 bits without a Multiboot header or a PVH note; "
+                   "expected Linux bzImage, vmlinux ELF, PVH or Multiboot");
 }
 
 static void bzimage_refusals(void **state)
@@ -193,7 +194,7 @@ static void vmlinux_refusals(void **state)
     begin_elf(true, 0x1000000);
     add_segment(1, 0x1000, 0x1000000, 0x1000000, 0x1000, 0x1000);
     REFUSED(&boot, "kernel 'k': ELF64 file that is no Linux kernel (no segment at or above "
-                   "0xffffffff80000000) and has no Multiboot header");
+                   "0xffffffff80000000) and has no Multiboot header or PVH note");
     begin_elf(true, 0x1000000);
     for (unsigned i = 0; i < 33; i++)
         add_segment(1, 0, LINUX_TEXT, 0x1000000 + i * 0x1000, 0x1000, 0x1000);

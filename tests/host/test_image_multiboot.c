@@ -2,6 +2,7 @@
 /* The Multiboot loader: every refusal, and what a kernel finds when it starts.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
  * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/image_pvh.c
  * links: core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,8 +89,8 @@ static void refusals(void **state)
     REFUSED(&boot, "kernel 'k': a Multiboot 1 kernel takes no initrd; expected a module");
     boot.initrd.data = NULL;
     set(HEADER_AT + 8, 0, 4); /* checksum */
-    REFUSED(&boot, "kernel 'k': ELF file without a Multiboot header, and not of 64 bits; expected "
-                   "Linux bzImage, vmlinux ELF or Multiboot 1");
+    REFUSED(&boot, "kernel 'k': ELF file of 32 bits without a Multiboot header or a PVH note; "
+                   "expected Linux bzImage, vmlinux ELF, PVH or Multiboot");
     file[0] = 0;
     add_multiboot_header(HEADER_AT, 0);
     REFUSED(&boot, "kernel 'k': Multiboot kernel without address fields; expected an ELF file");

@@ -55,7 +55,7 @@ def _refusals():
                 files={}),
         Refusal("unknown_kernel",
                 f"VM 'guest': kernel '{KERNEL}': unknown format: first bytes "
-                "54 68 69 73 20 69 73 20; expected Linux bzImage, vmlinux ELF or Multiboot 1",
+                "54 68 69 73 20 69 73 20; expected Linux bzImage, vmlinux ELF, PVH or Multiboot",
                 "EFI_LOAD_ERROR", files={KERNEL: b"This is no kernel.\n" * 1000}),
         Refusal("truncated_kernel",
                 f"VM 'guest': kernel '{KERNEL}': truncated: the packed kernel needs bytes "
