@@ -167,8 +167,8 @@ const struct config_key config_keys[] = {
         .name = "kernel",
         .kind = CONFIG_KIND_PATH,
         .required = true,
-        .doc = "The file to start: Linux bzImage, Linux vmlinux, a Multiboot 1 or PVH kernel, or "
-               "plain code with 'load_address'.",
+        .doc = "The file to start: Linux bzImage, Linux vmlinux, a Multiboot (1 or 2) or PVH "
+               "kernel, or plain code with 'load_address'.",
     },
     {
         VM(load_address),

@@ -17,6 +17,8 @@ const char *image_format_name(enum image_format format)
         return "Linux vmlinux";
     case IMAGE_MULTIBOOT1:
         return "Multiboot 1";
+    case IMAGE_MULTIBOOT2:
+        return "Multiboot 2";
     case IMAGE_PVH:
         return "PVH";
     case IMAGE_FLAT:
@@ -53,6 +55,8 @@ static bool plan_format(struct image_plan *plan)
         return image_plan_bzimage(plan);
     if (image_is_multiboot(kernel))
         return image_plan_multiboot(plan);
+    if (image_is_multiboot2(kernel))
+        return image_plan_multiboot2(plan);
     /* A Linux kernel can have the note, too; its own protocol then needs no detour. */
     if (image_is_elf(kernel) && image_elf_pvh_entry(plan, &entry, &top_vaddr) &&
         top_vaddr < IMAGE_LINUX_VADDR)
@@ -106,6 +110,8 @@ static bool carry_out(const struct image_plan *plan, const struct guest_memory *
     switch (plan->format) {
     case IMAGE_MULTIBOOT1:
         return image_load_multiboot(plan, gm, start);
+    case IMAGE_MULTIBOOT2:
+        return image_load_multiboot2(plan, gm, start);
     case IMAGE_PVH:
         return image_load_pvh(plan, gm, start);
     case IMAGE_FLAT:

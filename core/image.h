@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 (ELF or address fields), PVH,
+/* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 and 2 (ELF or addresses), PVH,
  * plain code.
  *
  * Two steps over the same files. image_check() runs while the firmware can still show a message; it
@@ -44,6 +44,7 @@ enum image_format {
     IMAGE_LINUX_BZIMAGE,
     IMAGE_LINUX_VMLINUX,
     IMAGE_MULTIBOOT1,
+    IMAGE_MULTIBOOT2,
     IMAGE_PVH,
     IMAGE_FLAT
 };
