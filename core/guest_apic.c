@@ -7,6 +7,7 @@
 #include "core/epoch.h"
 #include "core/guest_ipi.h"
 #include "core/hyperv/hyperv.h"
+#include "core/hyperv/state.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -20,6 +21,15 @@ static uint64_t now(void *ctx, void *owner)
     return vm_time_tsc(ctx);
 }
 
+/* A VTL below the active one gets its turn by VTL return, which looks at what was posted; unless
+ * the active one wants to hear of it. */
+static bool waits_its_turn(const struct context *target)
+{
+    const struct context *active = __atomic_load_n(&target->vcpu->active, __ATOMIC_SEQ_CST);
+
+    return target->vtl < active->vtl && active->hv->vina == 0;
+}
+
 /*
  * The notification serves the context that runs; one that becomes active looks at what was posted
  * after it has said so (sequentially consistent, both), so that none of the two misses the other.
@@ -30,6 +40,8 @@ static void kick(void *ctx, void *owner, enum apic_kick kind)
     struct vcpu *vcpu = target->vcpu;
 
     (void)ctx;
+    if (waits_its_turn(target))
+        return;
     if (kind == APIC_KICK_PIR && atomic_load(&target->apic_posted) &&
         __atomic_load_n(&vcpu->active, __ATOMIC_SEQ_CST) == target)
         sched_notify(vcpu);

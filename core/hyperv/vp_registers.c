@@ -45,7 +45,11 @@ enum {
     REG_TSC_DEADLINE = 0x00080095,
     REG_TSC_ADJUST = 0x00080096,
     REG_MISC_ENABLE = 0x000800a0,
-    REG_APIC = 0x00084800, /* and the number of the x2APIC MSR */
+    REG_SYNTHETIC = 0x00090000,
+    REG_SINT0 = 0x000a0000,
+    REG_SCONTROL = 0x000a0010,
+    REG_STIMER0 = 0x000b0000, /* configuration and count in turn */
+    REG_APIC = 0x00084800,    /* and the number of the x2APIC MSR */
     REG_APIC_LAST = 0x0008483f,
     REG_VSM = 0x000d0000,
     REG_VSM_LAST = 0x000effff,
@@ -304,6 +308,45 @@ static uint32_t mtrr_of(uint32_t name)
     return name - REG_MTRR_FIXED < MTRR_FIXED ? fixed[name - REG_MTRR_FIXED] : 0;
 }
 
+/* ---- Synthetic registers -----------------------------------------------------------------------
+ * They are MSRs, each of the active VTL. Only of the caller's own processor, where this is one for
+ * a moment.
+ */
+
+/* The MSR, or 0. */
+static uint32_t synthetic_msr(uint32_t name)
+{
+    static const uint32_t first[] = {
+        [1] = HV_MSR_HYPERCALL,       [2] = HV_MSR_GUEST_OS_ID, [3] = HV_MSR_VP_INDEX,
+        [4] = HV_MSR_TIME_REF_COUNT,  [0x12] = HV_MSR_TPR,      [0x13] = HV_MSR_VP_ASSIST_PAGE,
+        [0x17] = HV_MSR_REFERENCE_TSC};
+
+    if (name - REG_SYNTHETIC < ARRAY_SIZE(first))
+        return first[name - REG_SYNTHETIC];
+    if (name - REG_SINT0 < HV_SINTS)
+        return HV_MSR_SINT0 + name - REG_SINT0;
+    if (name - REG_SCONTROL < HV_MSR_EOM - HV_MSR_SCONTROL)
+        return HV_MSR_SCONTROL + name - REG_SCONTROL;
+    return name - REG_STIMER0 < 2 * HV_TIMERS ? HV_MSR_STIMER0_CONFIG + name - REG_STIMER0 : 0;
+}
+
+static enum hv_status access_synthetic(const struct hv_register_access *access, uint32_t name,
+                                       bool write, uint64_t *value)
+{
+    struct vcpu *vcpu = access->ctx->vcpu;
+    struct context *active = vcpu->active;
+
+    if (vcpu != access->caller->vcpu)
+        return HV_INVALID_PARAMETER;
+    vcpu->active = access->ctx;
+    enum vmx_action action = write ? hv_wrmsr(vcpu, synthetic_msr(name), *value)
+                                   : hv_rdmsr(vcpu, synthetic_msr(name), value);
+    vcpu->active = active;
+    if (action == VMX_NEXT)
+        return HV_SUCCESS;
+    return write ? HV_INVALID_REGISTER_VALUE : HV_INVALID_PARAMETER;
+}
+
 /* ---- All of them -------------------------------------------------------------------------------
  */
 
@@ -384,6 +427,8 @@ enum hv_status hv_get_register(const struct hv_register_access *access, uint32_t
 
     if (name >= REG_VSM && name <= REG_VSM_LAST)
         return hv_get_vsm_register(access, name, value);
+    if (synthetic_msr(name) != 0)
+        return access_synthetic(access, name, false, &value->low);
     if (is_gpr(name)) {
         value->low = ctx->vcpu->regs.gpr[name - REG_RAX];
     } else if (find_number(name, &reg)) {
@@ -472,8 +517,12 @@ enum hv_status hv_set_register(const struct hv_register_access *access, uint32_t
     struct context *ctx = access->ctx;
     enum vmx_reg reg;
 
+    uint64_t number = value->low;
+
     if (name >= REG_VSM && name <= REG_VSM_LAST)
         return hv_set_vsm_register(access, name, value);
+    if (synthetic_msr(name) != 0)
+        return access_synthetic(access, name, true, &number);
     if (access->caller == ctx)
         return name == REG_PENDING_EVENT0 ? HV_INVALID_PARAMETER : HV_ACCESS_DENIED;
     if (is_gpr(name)) {

@@ -131,6 +131,59 @@ static void wrong(void)
            "VTL0 writes VTL1's registers");
 }
 
+/* ---- Synthetic registers by hypercall ---- */
+
+static const struct {
+    uint32_t name, msr;
+    uint64_t value;
+} synthetic[] = {
+    {0x90001, HV_MSR_HYPERCALL, 0x100000000},
+    {0x90002, HV_MSR_GUEST_OS_ID, HV_TEST_OS_ID + 7},
+    {0x90012, HV_MSR_TPR, 0x30},
+    {0x90013, HV_MSR_VP_ASSIST_PAGE, 0x100001000},
+    {0x90017, HV_MSR_REFERENCE_TSC, 0x100002000},
+    {0xa0000, HV_MSR_SINT0, 0x10055},
+    {0xa000f, HV_MSR_SINT0 + 15, 0x10056},
+    {0xa0010, HV_MSR_SCONTROL, 1},
+    {0xa0012, HV_MSR_SIEFP, 0x100003000},
+    {0xa0013, HV_MSR_SIMP, 0x100004000},
+    {0xb0001, HV_MSR_STIMER0_COUNT, 0x123456789a},
+};
+enum { SYNTHETIC = sizeof(synthetic) / sizeof(synthetic[0]) };
+static uint64_t own_value[SYNTHETIC];
+
+static void set_synthetic(uintptr_t back)
+{
+    refused[0] = 0;
+    for (unsigned i = 0; i < SYNTHETIC; i++) {
+        uint64_t value[2];
+        own_value[i] = rdmsr(synthetic[i].msr);
+        refused[0] |= vsm_get((uint32_t)SELF, LOWER, synthetic[i].name, value);
+        refused[0] |= vsm_set((uint32_t)SELF, LOWER, synthetic[i].name,
+                              back ? ((const uint64_t *)back)[i] : synthetic[i].value, 0);
+    }
+    refused[1] = vsm_set((uint32_t)SELF, LOWER, 0xa0000, 0x10005 & ~0x10000, 0);
+    refused[2] = vsm_set((uint32_t)SELF, LOWER, 0x90003, 0, 0);
+}
+
+static void synthetic_registers(void)
+{
+    uint64_t before[SYNTHETIC], value[2];
+    for (unsigned i = 0; i < SYNTHETIC; i++)
+        before[i] = rdmsr(synthetic[i].msr);
+    vsm_run(set_synthetic, 0);
+    is_u64(refused[0], HV_SUCCESS, "VTL1 sets VTL0's synthetic registers");
+    is_u64(refused[1], HV_INVALID_REGISTER_VALUE, "but no SINT with vector 5");
+    is_u64(refused[2], HV_INVALID_REGISTER_VALUE, "and not the VP index");
+    for (unsigned i = 0; i < SYNTHETIC; i++) {
+        is_u64(rdmsr(synthetic[i].msr), synthetic[i].value, "MSR 0x%x has it", synthetic[i].msr);
+        ok(own_value[i] != synthetic[i].value, "MSR 0x%x of VTL1 has not", synthetic[i].msr);
+        vsm_get((uint32_t)SELF, 0, synthetic[i].name, value);
+        is_u64(value[0], synthetic[i].value, "MSR 0x%x by its register", synthetic[i].msr);
+    }
+    vsm_run(set_synthetic, (uintptr_t)before);
+}
+
 /* ---- As instructions see it ---- */
 
 static const uint32_t private_msrs[] = {
@@ -342,6 +395,7 @@ void test_main(void)
     calls();
     by_name();
     wrong();
+    synthetic_registers();
     by_instruction();
     vectors();
     events();
