@@ -38,11 +38,16 @@ static bool is_init_deassert(uint32_t low)
     return (low & APIC_ICR_LEVEL) != 0 && (low & APIC_ICR_ASSERT) == 0;
 }
 
-void lapic_send_icr(struct lapic *lapic)
+/* Fixed, to self, with a legal vector: nothing to decode, nobody to find. */
+static bool is_plain_self_ipi(uint32_t low)
+{
+    uint32_t kind = low & (APIC_ICR_SHORTHAND | APIC_ICR_DELIVERY);
+    return kind == (uint32_t)APIC_SELF << 18 && (uint8_t)low >= APIC_FIRST_VECTOR;
+}
+
+static __attribute__((noinline)) void send_message(struct lapic *lapic, uint32_t low)
 {
     struct apic_msg msg = decode(lapic);
-    uint32_t low = *lapic_reg(lapic, APIC_ICR);
-
     if (msg.delivery == APIC_RESERVED3 || msg.delivery == APIC_EXTINT) {
         drop(lapic, &msg, APIC_DROP_RESERVED);
         return;
@@ -64,6 +69,16 @@ void lapic_send_icr(struct lapic *lapic)
         return;
     }
     (void)apic_route(lapic->domain, &msg);
+}
+
+void lapic_send_icr(struct lapic *lapic)
+{
+    uint32_t low = *lapic_reg(lapic, APIC_ICR);
+    if (is_plain_self_ipi(low)) {
+        lapic_self_ipi(lapic, (uint8_t)low);
+    } else {
+        send_message(lapic, low);
+    }
 }
 
 /* Straight into IRR: the bit is set before the next instruction ("SELF IPI Register"). */

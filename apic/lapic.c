@@ -13,14 +13,6 @@ enum {
     X2_CLUSTER_SHIFT = 16,
 };
 
-enum apic_mode lapic_mode(const struct lapic *lapic)
-{
-    if ((lapic->base & APIC_BASE_EN) == 0) {
-        return APIC_DISABLED;
-    }
-    return (lapic->base & APIC_BASE_EXTD) != 0 ? APIC_X2APIC : APIC_XAPIC;
-}
-
 /* ---- Identity, as other CPUs see it ---- */
 
 static uint64_t pack(const struct lapic *lapic)

@@ -92,7 +92,13 @@ bool lapic_init(struct lapic *lapic, struct apic_domain *domain, const struct la
 void lapic_reset(struct lapic *lapic);
 void lapic_init_signal(struct lapic *lapic);
 
-enum apic_mode lapic_mode(const struct lapic *lapic);
+static inline enum apic_mode lapic_mode(const struct lapic *lapic)
+{
+    if ((lapic->base & APIC_BASE_EN) == 0) {
+        return APIC_DISABLED;
+    }
+    return (lapic->base & APIC_BASE_EXTD) != 0 ? APIC_X2APIC : APIC_XAPIC;
+}
 
 /* Software-enabled: SVR bit 8. */
 static inline bool lapic_enabled(const struct lapic *lapic)
@@ -123,7 +129,7 @@ bool lapic_write_base(struct lapic *lapic, uint64_t value);
 
 /* IA32_TSC_DEADLINE (6E0h), in guest TSC ticks. */
 uint64_t lapic_read_tsc_deadline(struct lapic *lapic);
-void lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value);
+bool lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value); /* as lapic_timer_expire() */
 
 /* CR8; writing more than 15 is #GP. Both work in every mode. */
 uint64_t lapic_read_cr8(const struct lapic *lapic);
@@ -200,8 +206,13 @@ void lapic_cmci(struct lapic *lapic);
 /* ---- Timer
  * -------------------------------------------------------------------------------------*/
 
-/* Guest TSC at which lapic_timer_expire() has something to do; UINT64_MAX: never. */
-uint64_t lapic_timer_deadline(const struct lapic *lapic);
+/* Guest TSC at which lapic_timer_expire() has something to do; UINT64_MAX: never. A masked timer
+ * runs on, but nobody has to wake for it: it is brought up to date when looked at. */
+static inline uint64_t lapic_timer_deadline(const struct lapic *lapic)
+{
+    bool masked = (lapic->regs[APIC_LVT_TIMER / sizeof(uint32_t)] & APIC_LVT_MASKED) != 0;
+    return lapic->timer.armed && !masked ? lapic->timer.deadline : UINT64_MAX;
+}
 
 /* Lets the timer run up to guest TSC `now`. True when it put a vector into IRR or logged an
  * error. Periods missed meanwhile give one interrupt. */

@@ -64,9 +64,8 @@ bool apic_post_resume(struct apic_post *post);
 static inline bool apic_posted(const struct apic_post *post)
 {
     uint64_t any = (atomic_load(&post->control) & APIC_PI_ON) | atomic_load(&post->events);
-    for (unsigned i = 0; i < 4; i++) {
-        any |= atomic_load(&post->pir[i]);
-    }
+    any |= atomic_load(&post->pir[0]) | atomic_load(&post->pir[1]);
+    any |= atomic_load(&post->pir[2]) | atomic_load(&post->pir[3]);
     return any != 0;
 }
 

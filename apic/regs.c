@@ -60,7 +60,8 @@ static const struct rule rules[REGISTERS] = {
 };
 
 /* The rule for the register at `offset` in this VM; no access at all where nothing exists. */
-static struct rule rule_for(const struct lapic *lapic, uint32_t offset)
+static inline __attribute__((always_inline)) struct rule rule_for(const struct lapic *lapic,
+                                                                  uint32_t offset)
 {
     const struct apic_config *config = &lapic->domain->config;
     if (SLOT(offset) >= REGISTERS) {
@@ -123,6 +124,11 @@ static void write_esr(struct lapic *lapic)
  * holds for this register: with hardware assistance that is the guest's raw value. */
 static void act(struct lapic *lapic, uint32_t reg, uint32_t value)
 {
+    if (reg == APIC_ICR) {
+        *lapic_reg(lapic, APIC_ICR) = value;
+        lapic_send_icr(lapic);
+        return;
+    }
     switch (reg) {
     case APIC_ID:
         write_id(lapic, value);
@@ -147,10 +153,6 @@ static void act(struct lapic *lapic, uint32_t reg, uint32_t value)
         break;
     case APIC_ESR:
         write_esr(lapic);
-        break;
-    case APIC_ICR:
-        *lapic_reg(lapic, APIC_ICR) = value;
-        lapic_send_icr(lapic);
         break;
     case APIC_ICR_HIGH:
         *lapic_reg(lapic, APIC_ICR_HIGH) = value;

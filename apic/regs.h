@@ -63,6 +63,7 @@ enum apic_reg {
 #define APIC_ESR_RECEIVE_ILLEGAL (UINT32_C(1) << 6)
 #define APIC_ESR_ILLEGAL_ADDRESS (UINT32_C(1) << 7)
 
+#define APIC_ICR_DELIVERY  (UINT32_C(7) << 8)
 #define APIC_ICR_LOGICAL   (UINT32_C(1) << 11)
 #define APIC_ICR_STATUS    (UINT32_C(1) << 12)
 #define APIC_ICR_ASSERT    (UINT32_C(1) << 14)

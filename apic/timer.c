@@ -53,10 +53,15 @@ static void reload(struct lapic *lapic, uint64_t now)
     lapic->timer.deadline += periods * period;
 }
 
+static bool is_due(const struct apic_timer *timer, uint64_t now)
+{
+    return timer->armed && now >= timer->deadline;
+}
+
 bool lapic_timer_expire(struct lapic *lapic, uint64_t now)
 {
     struct apic_timer *timer = &lapic->timer;
-    if (!timer->armed || now < timer->deadline) {
+    if (!is_due(timer, now)) {
         return false;
     }
     apic_trace(lapic->domain, APIC_TRACE_TIMER, lapic, NULL, timer->deadline, 0);
@@ -67,14 +72,6 @@ bool lapic_timer_expire(struct lapic *lapic, uint64_t now)
     }
     lapic_deliver_lvt(lapic, APIC_LVT_TIMER);
     return (*lapic_reg(lapic, APIC_LVT_TIMER) & APIC_LVT_MASKED) == 0;
-}
-
-/* A masked timer runs on, but nobody has to wake for it: it is brought up to date when looked at.
- */
-uint64_t lapic_timer_deadline(const struct lapic *lapic)
-{
-    bool masked = (*lapic_reg(lapic, APIC_LVT_TIMER) & APIC_LVT_MASKED) != 0;
-    return lapic->timer.armed && !masked ? lapic->timer.deadline : UINT64_MAX;
 }
 
 void lapic_timer_tsc_moved(struct lapic *lapic, uint64_t delta)
@@ -152,9 +149,11 @@ uint32_t lapic_timer_current(struct lapic *lapic)
         return 0;
     }
     uint64_t now = guest_now(lapic);
-    lapic_timer_expire(lapic, now);
-    if (!timer->armed) {
-        return 0;
+    if (is_due(timer, now)) {
+        lapic_timer_expire(lapic, now);
+        if (!timer->armed) {
+            return 0;
+        }
     }
     uint64_t per_count = (uint64_t)config->bus_den << timer->divide;
     uint64_t count = ((timer->deadline - now) * config->bus_num + per_count - 1) / per_count;
@@ -172,15 +171,16 @@ uint64_t lapic_read_tsc_deadline(struct lapic *lapic)
     return timer->armed ? timer->deadline : 0;
 }
 
-void lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value)
+bool lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value)
 {
     struct apic_timer *timer = &lapic->timer;
     if (timer->mode != APIC_TIMER_TSC_DEADLINE) {
-        return;
+        return false;
     }
     uint64_t now = guest_now(lapic);
-    lapic_timer_expire(lapic, now);
+    bool delivered = is_due(timer, now) && lapic_timer_expire(lapic, now);
     timer->deadline = value;
     timer->armed = value != 0;
-    lapic_timer_expire(lapic, now);
+    delivered |= is_due(timer, now) && lapic_timer_expire(lapic, now);
+    return delivered;
 }

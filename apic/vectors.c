@@ -19,7 +19,8 @@ static uint32_t vector_bit(uint8_t vector)
     return UINT32_C(1) << (vector % 32u);
 }
 
-static uint8_t highest(const struct lapic *lapic, uint32_t base)
+static inline __attribute__((always_inline)) uint8_t highest(const struct lapic *lapic,
+                                                             uint32_t base)
 {
 #pragma GCC unroll 8
     for (uint32_t i = VECTOR_WORDS; i-- > 0;) {
@@ -45,7 +46,7 @@ uint8_t lapic_highest_isr(const struct lapic *lapic)
 static uint8_t priority(const struct lapic *lapic)
 {
     uint8_t tpr = (uint8_t)*lapic_reg(lapic, APIC_TPR);
-    uint8_t isr = lapic_highest_isr(lapic);
+    uint8_t isr = highest(lapic, APIC_ISR);
     return (tpr & CLASS_MASK) >= (isr & CLASS_MASK) ? tpr : isr & CLASS_MASK;
 }
 
@@ -73,8 +74,12 @@ static bool accept_words(struct lapic *lapic, unsigned word64, uint64_t bits, bo
 
 void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level)
 {
-    accept_words(lapic, vector / APIC_VECTORS_PER_WORD,
-                 UINT64_C(1) << (vector % APIC_VECTORS_PER_WORD), level);
+    *vector_word(lapic, APIC_IRR, vector) |= vector_bit(vector);
+    if (level) {
+        *vector_word(lapic, APIC_TMR, vector) |= vector_bit(vector);
+    } else {
+        *vector_word(lapic, APIC_TMR, vector) &= ~vector_bit(vector);
+    }
 }
 
 /* A disabled APIC accepts nothing: what is found then was under way while it was being disabled. */
@@ -127,11 +132,15 @@ bool lapic_merge(struct lapic *lapic, struct lapic_events *events)
 
 int lapic_pending(const struct lapic *lapic)
 {
-    uint8_t vector = lapic_highest_irr(lapic);
+    uint8_t vector = highest(lapic, APIC_IRR);
     if (vector == 0) {
         return -1;
     }
-    if ((vector & CLASS_MASK) <= (priority(lapic) & CLASS_MASK)) {
+    /* PPR may lag behind the TPR, never behind ISR: with none of its classes nothing is in service.
+     */
+    bool idle = (*lapic_reg(lapic, APIC_PPR) & CLASS_MASK) == 0;
+    uint8_t above = idle ? (uint8_t)*lapic_reg(lapic, APIC_TPR) : priority(lapic);
+    if ((vector & CLASS_MASK) <= (above & CLASS_MASK)) {
         return -1;
     }
     return vector;

@@ -252,41 +252,53 @@ bool guest_apic_merge(struct context *ctx, struct lapic_events *events)
 /* ---- Delivery ----------------------------------------------------------------------------------
  */
 
+/* Whether one more is pending. */
+static __attribute__((noinline)) bool inject_one(struct context *ctx)
+{
+    uint8_t vector = lapic_acknowledge(&ctx->lapic);
+
+    vmx_inject_interrupt(&ctx->vmx, vector);
+    if (ctx->hv != NULL)
+        hv_acknowledged(ctx, vector);
+    ctx->state = CONTEXT_RUNNABLE;
+    return lapic_pending(&ctx->lapic) >= 0;
+}
+
 static void inject(struct context *ctx)
 {
     bool more = lapic_pending(&ctx->lapic) >= 0;
 
-    if (more && vmx_can_take_interrupt(&ctx->vmx)) {
-        uint8_t vector = lapic_acknowledge(&ctx->lapic);
-
-        vmx_inject_interrupt(&ctx->vmx, vector);
-        if (ctx->hv != NULL)
-            hv_acknowledged(ctx, vector);
-        ctx->state = CONTEXT_RUNNABLE;
-        more = lapic_pending(&ctx->lapic) >= 0;
-    }
+    if (more && vmx_can_take_interrupt(&ctx->vmx))
+        more = inject_one(ctx);
     vmx_want_interrupt_window(&ctx->vmx, more);
     if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_TPR_SHADOW))
         vmx_apic_set_threshold(&ctx->vmx, lapic_tpr_threshold(&ctx->lapic));
 }
 
-void guest_apic_deliver(struct context *ctx)
+/* What virtual-interrupt delivery goes by. */
+static __attribute__((noinline)) void update_processor(struct context *ctx)
 {
     struct lapic *lapic = &ctx->lapic;
 
-    if (lapic_identity(lapic) != ctx->apic_identity || lapic->base != ctx->apic_base ||
-        auto_eoi(ctx) != ctx->apic_auto_eoi)
-        adapt(ctx);
-    if (!vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY)) {
-        inject(ctx);
-        return;
-    }
     if (ctx->eoi_exits_stale)
         set_eoi_exits(ctx);
     vmx_apic_set_pending(&ctx->vmx, lapic_highest_irr(lapic), lapic_highest_isr(lapic));
     if (ctx->state == CONTEXT_HALTED && lapic_pending(lapic) >= 0 &&
         vmx_can_take_interrupt(&ctx->vmx))
         ctx->state = CONTEXT_RUNNABLE;
+}
+
+void guest_apic_deliver(struct context *ctx)
+{
+    const struct lapic *lapic = &ctx->lapic;
+
+    if (lapic_identity(lapic) != ctx->apic_identity || lapic->base != ctx->apic_base ||
+        auto_eoi(ctx) != ctx->apic_auto_eoi)
+        adapt(ctx);
+    if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY))
+        update_processor(ctx);
+    else
+        inject(ctx);
 }
 
 /* ---- Accesses ----------------------------------------------------------------------------------
@@ -324,11 +336,19 @@ bool guest_apic_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     return lapic_rdmsr(lapic_of(vcpu), msr, value);
 }
 
+/* Nothing else can come of a WRMSR than its end: what it changed is acted upon at once. */
 bool guest_apic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     epoch_enter();
     bool ok = lapic_wrmsr(lapic_of(vcpu), msr, value);
-    changed(vcpu);
+    epoch_leave();
+    if (vcpu->hv != NULL) {
+        vcpu->active->vmx.leave |= VMX_ATTEND;
+        return ok;
+    }
+    guest_apic_deliver(vcpu->active);
+    if (lapic_timer_deadline(lapic_of(vcpu)) != vcpu->apic_due)
+        vcpu_set_timer(vcpu);
     return ok;
 }
 
@@ -362,8 +382,12 @@ uint64_t guest_apic_read_deadline(struct vcpu *vcpu)
 void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time)
 {
     epoch_enter();
-    lapic_write_tsc_deadline(lapic_of(vcpu), vm_time);
-    changed(vcpu);
+    bool delivered = lapic_write_tsc_deadline(lapic_of(vcpu), vm_time);
+    epoch_leave();
+    if (delivered)
+        vcpu->active->vmx.leave |= VMX_ATTEND;
+    else
+        vcpu_set_timer(vcpu);
 }
 
 void guest_apic_eoi(struct vcpu *vcpu)

@@ -73,12 +73,12 @@ static enum vmx_action ok_or_gp(bool ok)
     return ok ? VMX_NEXT : VMX_RAISE_GP;
 }
 
-enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+/* All but the APIC's. */
+static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, uint32_t msr,
+                                                            uint64_t *value)
 {
     struct context *ctx = vcpu->active;
 
-    if (is_apic(msr))
-        return ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
     if (is_hyperv(vcpu, msr))
         return hv_rdmsr(vcpu, msr, value);
     switch (msr) {
@@ -118,12 +118,18 @@ enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     }
 }
 
-enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    if (is_apic(msr))
+        return ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
+    return read_other(vcpu, msr, value);
+}
+
+static __attribute__((noinline)) enum vmx_action write_other(struct vcpu *vcpu, uint32_t msr,
+                                                             uint64_t value)
 {
     struct context *ctx = vcpu->active;
 
-    if (is_apic(msr))
-        return ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
     if (is_hyperv(vcpu, msr))
         return hv_wrmsr(vcpu, msr, value);
     switch (msr) {
@@ -132,9 +138,6 @@ enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
         return VMX_NEXT;
     case MSR_IA32_TSC_ADJUST:
         set_tsc_adjust(vcpu, value);
-        return VMX_NEXT;
-    case MSR_IA32_TSC_DEADLINE:
-        write_deadline(vcpu, value);
         return VMX_NEXT;
     case MSR_IA32_APIC_BASE:
         return ok_or_gp(guest_apic_write_base(vcpu, value));
@@ -158,4 +161,14 @@ enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
                 mtrr_write(&vcpu->msrs.mtrr, msr, value, ctx->vmx.policy.physical_bits));
         return vmx_msr_write(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }
+}
+
+enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    if (is_apic(msr))
+        return ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
+    if (msr != MSR_IA32_TSC_DEADLINE)
+        return write_other(vcpu, msr, value);
+    write_deadline(vcpu, value);
+    return VMX_NEXT;
 }

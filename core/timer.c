@@ -9,7 +9,7 @@
 
 enum { CALIBRATION_NS = 10000000 };
 
-static uint64_t bus_hz; /* what the timer counts where it has no TSC-deadline mode */
+static uint64_t bus_hz; /* what the timer counts where it has no TSC-deadline mode, else 0 */
 
 static uint64_t measure_bus_hz(void)
 {
@@ -32,23 +32,24 @@ void timer_init(void)
     ASSERT(bus_hz != 0);
 }
 
-static uint32_t count_until(uint64_t tsc_deadline)
+static __attribute__((noinline)) void program_count(uint64_t tsc_deadline)
 {
     uint64_t now = rdtsc();
     uint64_t count = tsc_deadline > now ? muldiv(tsc_deadline - now, bus_hz, time_tsc_hz()) : 0;
     /* One more, as the division rounds down and 0 would stop the timer. */
-    return (uint32_t)min(count, (uint64_t)UINT32_MAX - 1) + 1;
+    count = min(count, (uint64_t)UINT32_MAX - 1) + 1;
+    host_apic_timer_count(VECTOR_TIMER, tsc_deadline == TIMER_NEVER ? 0 : (uint32_t)count);
 }
 
 void timer_program(uint64_t tsc_deadline)
 {
-    bool never = tsc_deadline == TIMER_NEVER;
-
     this_cpu()->deadline = tsc_deadline;
-    if (host_apic_has_tsc_deadline())
-        host_apic_timer_deadline(never ? 0 : max(tsc_deadline, (uint64_t)1));
+    if (bus_hz != 0)
+        program_count(tsc_deadline);
+    else if (tsc_deadline == TIMER_NEVER)
+        host_apic_timer_deadline(0);
     else
-        host_apic_timer_count(VECTOR_TIMER, never ? 0 : count_until(tsc_deadline));
+        host_apic_timer_deadline(max(tsc_deadline, (uint64_t)1));
 }
 
 void timer_interrupt(void)

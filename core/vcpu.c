@@ -208,20 +208,28 @@ static void collect(struct vcpu *vcpu)
     epoch_leave();
 }
 
-/* Gives the guest what it can take now, and asks for a window where it cannot. */
-static void deliver(struct vcpu *vcpu)
+static __attribute__((noinline)) void deliver_nmi(struct context *ctx)
 {
-    struct context *ctx = vcpu->active;
-
     /* While one is handled, one more is latched: SDM Vol 3A, "Handling Multiple NMIs". */
     if (ctx->nmis > 1 && vmx_handles_nmi(&ctx->vmx))
         ctx->nmis = 1;
-    if (ctx->nmis > 0 && vmx_can_take_nmi(&ctx->vmx)) {
+    if (vmx_can_take_nmi(&ctx->vmx)) {
         vmx_inject_nmi(&ctx->vmx);
         ctx->nmis--;
         ctx->state = CONTEXT_RUNNABLE;
     }
     vmx_want_nmi_window(&ctx->vmx, ctx->nmis > 0);
+}
+
+/* Gives the guest what it can take now, and asks for a window where it cannot. */
+static void deliver(struct vcpu *vcpu)
+{
+    struct context *ctx = vcpu->active;
+
+    if (ctx->nmis > 0)
+        deliver_nmi(ctx);
+    else
+        vmx_want_nmi_window(&ctx->vmx, false);
     guest_apic_deliver(ctx);
 }
 
@@ -275,6 +283,17 @@ void vcpu_give_back(struct vmx_context *before)
         vmx_load(this_cpu()->vmx, before);
 }
 
+static __attribute__((noinline)) uint64_t hv_and_higher_deadline(struct vcpu *vcpu)
+{
+    uint64_t due = UINT64_MAX;
+
+    FOR_ENABLED (vcpu, ctx) {
+        due = min(due, lapic_timer_deadline(&ctx->lapic));
+        due = min(due, hv_deadline(ctx));
+    }
+    return due;
+}
+
 /* The one that keeps the VM's own deadlines; the others sleep through them. */
 static bool keeps_time(const struct vcpu *vcpu)
 {
@@ -285,16 +304,22 @@ static bool keeps_time(const struct vcpu *vcpu)
 static uint64_t next_deadline(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t due = UINT64_MAX;
+    uint64_t due = lapic_timer_deadline(&vcpu->contexts[0].lapic);
 
-    if (keeps_time(vcpu))
-        due = min(machine_due_tsc(&vm->machine), vm->tsc_limit);
-    FOR_ENABLED (vcpu, ctx) {
-        due = min(due, lapic_timer_deadline(&ctx->lapic));
-        if (ctx->hv != NULL)
-            due = min(due, hv_deadline(ctx));
+    if (keeps_time(vcpu)) {
+        due = min(due, machine_due_tsc(&vm->machine));
+        due = min(due, vm->tsc_limit);
     }
+    if (vcpu->hv != NULL)
+        due = min(due, hv_and_higher_deadline(vcpu));
     return due == UINT64_MAX ? TIMER_NEVER : due + vm->tsc_start;
+}
+
+/* Nothing else of it changes while the guest runs without an interrupt that ends the run. */
+void vcpu_set_timer(struct vcpu *vcpu)
+{
+    vcpu->apic_due = lapic_timer_deadline(&vcpu->contexts[0].lapic);
+    timer_set(min(next_deadline(vcpu), sched_turn_end()));
 }
 
 static void announce_lower(struct vcpu *vcpu)
@@ -353,15 +378,16 @@ void vcpu_attend(struct vcpu *vcpu)
         return;
     }
     deliver(vcpu);
-    timer_set(min(next_deadline(vcpu), sched_turn_end()));
+    if (vcpu->hv != NULL || lapic_timer_deadline(&vcpu->contexts[0].lapic) != vcpu->apic_due)
+        vcpu_set_timer(vcpu);
 }
 
 /* Whether it should go on running. */
-static bool enter(struct vcpu *vcpu, uint64_t turn_end)
+static bool enter(struct vcpu *vcpu)
 {
     struct context *ctx = vcpu->active;
 
-    timer_set(min(next_deadline(vcpu), turn_end));
+    vcpu_set_timer(vcpu);
     vmx_watch_pauses(&ctx->vmx, sched_others_wait());
     switch (vmx_run(&ctx->vmx)) {
     case VMX_RESUME:
@@ -413,10 +439,9 @@ static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
             *deadline = next_deadline(vcpu);
             return RUN_SLEEPS;
         }
-        uint64_t turn_end = sched_turn_end();
-        if (time_now_tsc() >= turn_end)
+        if (time_now_tsc() >= sched_turn_end())
             return RUN_YIELDED;
-        if (!enter(vcpu, turn_end))
+        if (!enter(vcpu))
             return RUN_GAVE_WAY;
     }
 }

@@ -49,6 +49,7 @@ struct vcpu {
     size_t fpu_size;
     struct guest_msrs msrs;
     struct cpuid_answer cpuid[64];
+    uint64_t apic_due; /* when the first context's APIC timer was due as the host's was set */
     struct context contexts[VM_VTLS_MAX]; /* by VTL; vm->vtls of them exist */
     uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
     struct context *active;               /* which one runs when the processor does */
@@ -72,6 +73,9 @@ enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
 
 /* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
 void vcpu_attend(struct vcpu *vcpu);
+
+/* Its APIC timer has changed, and nothing else: sets the host's timer to what is due next. */
+void vcpu_set_timer(struct vcpu *vcpu);
 
 /* Another context of @vcpu, which this CPU runs, has become active and current between two entries.
  */

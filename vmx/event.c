@@ -87,26 +87,10 @@ void vmx_inject_nmi(struct vmx_context *ctx)
     ctx->event = event_info(EVENT_NMI, EXCEPTION_NMI);
 }
 
-static void flip_primary(struct vmx_context *ctx, enum vmx_feature feature)
+void vmx_flip_window(struct vmx_context *ctx, uint32_t control)
 {
-    ctx->primary ^= vmx_feature_bit(ctx->caps, feature);
+    ctx->primary ^= control;
     vmwrite32(PRIMARY_CONTROLS, ctx->primary);
-}
-
-void vmx_want_interrupt_window(struct vmx_context *ctx, bool want)
-{
-    if (want == ctx->interrupt_window)
-        return;
-    ctx->interrupt_window = want;
-    flip_primary(ctx, VMX_INTERRUPT_WINDOW_EXITING);
-}
-
-void vmx_want_nmi_window(struct vmx_context *ctx, bool want)
-{
-    if (want == ctx->nmi_window)
-        return;
-    ctx->nmi_window = want;
-    flip_primary(ctx, VMX_NMI_WINDOW_EXITING);
 }
 
 static bool made_by_instruction(uint32_t info)

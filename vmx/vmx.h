@@ -283,8 +283,8 @@ void vmx_inject_interrupt(struct vmx_context *ctx, uint8_t vector);
 void vmx_inject_nmi(struct vmx_context *ctx);
 
 /* Makes vmx_run() call client->attend() as soon as the guest could take one, until taken back. */
-void vmx_want_interrupt_window(struct vmx_context *ctx, bool want);
-void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
+static inline void vmx_want_interrupt_window(struct vmx_context *ctx, bool want);
+static inline void vmx_want_nmi_window(struct vmx_context *ctx, bool want);
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
@@ -458,8 +458,6 @@ struct vmx_context {
     uint16_t vpid;            /* 0: none */
     bool shutdown;            /* a third fault happened */
     struct vmx_context *next; /* to go on with after this exit, or NULL */
-    bool interrupt_window;    /* wanted: its control is set */
-    bool nmi_window;
     bool watches_pauses;
     bool watches_tables;
     bool mbec_wanted;
@@ -468,6 +466,24 @@ struct vmx_context {
     uint64_t cr0_mask, cr4_mask;     /* bits that are not the guest's own */
     uint64_t msrs[VMX_PRIVATE_MSRS]; /* unless cpu->live_msrs is this context */
 };
+
+/* SDM Vol 3C, "Primary Processor-Based VM-Execution Controls". */
+#define VMX_INTERRUPT_WINDOW_CONTROL (UINT32_C(1) << 2)
+#define VMX_NMI_WINDOW_CONTROL       (UINT32_C(1) << 22)
+
+void vmx_flip_window(struct vmx_context *ctx, uint32_t control);
+
+static inline void vmx_want_interrupt_window(struct vmx_context *ctx, bool want)
+{
+    if (want != ((ctx->primary & VMX_INTERRUPT_WINDOW_CONTROL) != 0))
+        vmx_flip_window(ctx, VMX_INTERRUPT_WINDOW_CONTROL);
+}
+
+static inline void vmx_want_nmi_window(struct vmx_context *ctx, bool want)
+{
+    if (want != ((ctx->primary & VMX_NMI_WINDOW_CONTROL) != 0))
+        vmx_flip_window(ctx, VMX_NMI_WINDOW_CONTROL);
+}
 
 /*
  * Makes *ctx a context in power-up state, current on this processor. Takes pages from core's

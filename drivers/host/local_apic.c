@@ -146,11 +146,6 @@ bool host_apic_has_tsc_deadline(void)
     return apic.tsc_deadline;
 }
 
-void host_apic_timer_deadline(uint64_t tsc_deadline)
-{
-    wrmsr(MSR_IA32_TSC_DEADLINE, tsc_deadline);
-}
-
 void host_apic_timer_count(uint8_t vector, uint32_t count)
 {
     write(REG_LVT_TIMER, vector);

@@ -7,6 +7,7 @@
 #define LAPWING_DRIVERS_HOST_LOCAL_APIC_H
 
 #include "core/types.h"
+#include "core/x86.h"
 
 /* SDM Vol 3A, "Interrupt Command Register (ICR)". */
 enum local_apic_ipi {
@@ -37,7 +38,10 @@ uint32_t host_apic_errors(void);
 
 /* The timer interrupt comes at TSC value `tsc_deadline`; 0: never. Needs the TSC-deadline mode. */
 bool host_apic_has_tsc_deadline(void);
-void host_apic_timer_deadline(uint64_t tsc_deadline);
+static inline void host_apic_timer_deadline(uint64_t tsc_deadline)
+{
+    wrmsr(MSR_IA32_TSC_DEADLINE, tsc_deadline);
+}
 
 /* The timer interrupt comes when `count` bus clocks (not divided) have passed; 0 stops it. */
 void host_apic_timer_count(uint8_t vector, uint32_t count);

@@ -10,7 +10,7 @@ enum {
     ABSENT_MEMORY = 0x10000000,
     VECTOR = 0x50,
     COUNT = 0x7fffffff,
-    FAR = 60, /* bit of the TSC */
+    FAR = 100000000, /* ticks from now */
 };
 
 static bool measures_eoi;
@@ -111,7 +111,7 @@ static void x2apic(void)
     eoi();
     BENCH("x2apic_self_ipi_hlt_eoi", halt());
     lapic_write(LAPIC_LVT_TIMER, VECTOR | LVT_TSC_DEADLINE);
-    BENCH("tsc_deadline_write", wrmsr(MSR_TSC_DEADLINE, 1ull << FAR));
+    BENCH("tsc_deadline_write", wrmsr(MSR_TSC_DEADLINE, start_ + FAR + i_));
     BENCH("tsc_deadline_write_and_fire", deadline());
 }
 
