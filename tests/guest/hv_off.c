@@ -13,14 +13,7 @@ void test_main(void)
     is_fault(try_rdmsr(HV_MSR_VP_INDEX, &value), GP, 0, "VP_INDEX");
     is_fault(try_rdmsr(HV_MSR_TIME_REF_COUNT, &value), GP, 0, "TIME_REF_COUNT");
     is_fault(try_rdmsr(HV_MSR_SINT0, &value), GP, 0, "SINT0");
-<<<<<<< Updated upstream
     uint64_t answer = 0;
     asm volatile("vmcall" : "+a"(answer) : "c"(8 | HV_FAST), "d"(0ul) : "memory");
     is_u64(answer, (uint64_t)-1000, "VMCALL is answered as KVM's: there is no such call");
-=======
-    enum { KVM_ENOSYS = 1000 };
-    long rax = 0;
-    is_no_fault(TRY("vmcall", : "+a"(rax) : "c"(8 | HV_FAST), "d"(0ul) : "memory"), "VMCALL");
-    is_u64((uint64_t)rax, (uint64_t)-KVM_ENOSYS, "a hypercall gets KVM's answer");
->>>>>>> Stashed changes
 }
