@@ -21,5 +21,5 @@ ifeq ($(T),)
 endif
 
 .PHONY: bench
-bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf $(O)/guest/bench_ipi.elf $(O)/guest/bench_vsm.elf ## measure what VM exits and IPIs cost; table in build/bench.csv
+bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf $(O)/guest/bench_ipi.elf $(O)/guest/bench_hv.elf $(O)/guest/bench_vsm.elf ## measure what VM exits and IPIs cost; table in build/bench.csv
 	$(Q)tests/bench

@@ -85,14 +85,12 @@ static enum hv_status flush_set(struct hv_hypercall *call, const struct hv_vp_se
                                 uint64_t allowed)
 {
     const struct flush *in = (const struct flush *)call->in;
-    struct hv_vp_set all;
+    const struct hv_vp_set all = {.all = true};
 
     if (in->flags & ~allowed)
         return HV_INVALID_PARAMETER;
-    if (in->flags & ALL_PROCESSORS) {
-        hv_vp_set_all(&all);
+    if (in->flags & ALL_PROCESSORS)
         set = &all;
-    }
     if (hv_vp_set_is_empty(set))
         return HV_INVALID_PARAMETER;
     flush(call, set);
@@ -105,9 +103,8 @@ static enum hv_status flush_set(struct hv_hypercall *call, const struct hv_vp_se
 static enum hv_status flush_mask(struct hv_hypercall *call, uint64_t allowed)
 {
     const struct flush *in = (const struct flush *)call->in;
-    struct hv_vp_set set;
+    const struct hv_vp_set set = hv_vp_set_from_mask(&in->mask);
 
-    hv_vp_set_from_mask(&set, in->mask);
     return flush_set(call, &set, allowed);
 }
 
@@ -116,7 +113,7 @@ static enum hv_status flush_sparse(struct hv_hypercall *call, uint64_t allowed)
     const struct flush *in = (const struct flush *)call->in;
     struct hv_vp_set set;
 
-    if (!hv_vp_set_from_sparse(&set, in->mask, in->valid_banks, call->in + sizeof(*in),
+    if (!hv_vp_set_from_sparse(&set, in->mask, in->valid_banks, (const uint64_t *)(in + 1),
                                call->variable))
         return HV_INVALID_PARAMETER;
     return flush_set(call, &set, allowed);

@@ -53,9 +53,8 @@ static enum hv_status send_ipi(struct hv_hypercall *call, const struct hv_vp_set
 enum hv_status hv_send_ipi(struct hv_hypercall *call)
 {
     const struct ipi *in = (const struct ipi *)call->in;
-    struct hv_vp_set set;
+    const struct hv_vp_set set = hv_vp_set_from_mask(&in->mask);
 
-    hv_vp_set_from_mask(&set, in->mask);
     return send_ipi(call, &set);
 }
 
@@ -64,7 +63,7 @@ enum hv_status hv_send_ipi_ex(struct hv_hypercall *call)
     const struct ipi *in = (const struct ipi *)call->in;
     struct hv_vp_set set;
 
-    if (!hv_vp_set_from_sparse(&set, in->mask, in->valid_banks, call->in + sizeof(*in),
+    if (!hv_vp_set_from_sparse(&set, in->mask, in->valid_banks, (const uint64_t *)(in + 1),
                                call->variable))
         return HV_INVALID_PARAMETER;
     return send_ipi(call, &set);

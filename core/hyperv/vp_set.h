@@ -7,28 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HV_VP_BANKS = 64, HV_VPS_PER_BANK = 64 };
+enum { HV_VPS_PER_BANK = 64 };
 
+/* Refers to the banks that it was made from. */
 struct hv_vp_set {
-    uint64_t bank[HV_VP_BANKS];
+    bool all;
+    uint64_t valid; /* bit n: VPs 64n to 64n + 63 have a bank; the others are not in the set */
+    const uint64_t *bank; /* those banks, in order */
 };
 
-static inline bool hv_vp_set_has(const struct hv_vp_set *set, uint32_t index)
+/* The first 64 processors by bits of *mask. */
+static inline struct hv_vp_set hv_vp_set_from_mask(const uint64_t *mask)
 {
-    return set->bank[index / HV_VPS_PER_BANK] >> index % HV_VPS_PER_BANK & 1;
+    return (struct hv_vp_set){.valid = 1, .bank = mask};
 }
 
-void hv_vp_set_all(struct hv_vp_set *set);
-bool hv_vp_set_is_empty(const struct hv_vp_set *set);
-
-/* The first 64 processors by bits of @mask. */
-void hv_vp_set_from_mask(struct hv_vp_set *set, uint64_t mask);
-
 /*
- * From an HV_VP_SET: its @format and its mask of valid banks, and @size bytes of banks. False when
+ * From an HV_VP_SET: its @format, its mask of valid banks, and @size bytes of banks. False when
  * there is no such format, or as many banks as the mask says are not there.
  */
 bool hv_vp_set_from_sparse(struct hv_vp_set *set, uint64_t format, uint64_t valid,
-                           const uint8_t *banks, size_t size);
+                           const uint64_t *banks, size_t size);
+
+/* @index is below 4096. */
+bool hv_vp_set_has(const struct hv_vp_set *set, uint32_t index);
+bool hv_vp_set_is_empty(const struct hv_vp_set *set);
 
 #endif

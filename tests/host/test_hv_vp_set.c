@@ -16,11 +16,14 @@ static struct hv_vp_set set;
 
 static void masks(void **state)
 {
+    const uint64_t ends = 1ull << 63 | 1, none = 0;
+
     (void)state;
-    hv_vp_set_from_mask(&set, 1ull << 63 | 1);
+    set = hv_vp_set_from_mask(&ends);
     for (uint32_t i = 0; i < VPS; i++)
         assert_int_equal(hv_vp_set_has(&set, i), i == 0 || i == 63);
-    hv_vp_set_from_mask(&set, 0);
+    assert_false(hv_vp_set_is_empty(&set));
+    set = hv_vp_set_from_mask(&none);
     assert_true(hv_vp_set_is_empty(&set));
 }
 
@@ -31,7 +34,7 @@ static void all(void **state)
     for (uint32_t i = 0; i < VPS; i++)
         assert_true(hv_vp_set_has(&set, i));
     assert_false(hv_vp_set_is_empty(&set));
-    assert_false(hv_vp_set_from_sparse(&set, 1, 0, (const uint8_t *)&set, 8));
+    assert_false(hv_vp_set_from_sparse(&set, 1, 0, (const uint64_t *)&set, 8));
 }
 
 static void banks(void **state)
@@ -48,8 +51,7 @@ static void banks(void **state)
         for (unsigned i = 0; i < 64; i++)
             if (valid >> i & 1)
                 expected[i] = list[count++] = (uint64_t)rand() << 40 ^ (uint64_t)rand();
-        assert_true(
-            hv_vp_set_from_sparse(&set, 0, valid, (const uint8_t *)list, count * sizeof(list[0])));
+        assert_true(hv_vp_set_from_sparse(&set, 0, valid, list, count * sizeof(list[0])));
         for (uint32_t i = 0; i < VPS; i++)
             assert_int_equal(hv_vp_set_has(&set, i), expected[i / 64] >> i % 64 & 1);
     }
@@ -60,12 +62,12 @@ static void wrong_number_of_banks(void **state)
     uint64_t list[64] = {0};
 
     (void)state;
-    assert_false(hv_vp_set_from_sparse(&set, 0, 7, (const uint8_t *)list, 2 * sizeof(list[0])));
-    assert_false(hv_vp_set_from_sparse(&set, 0, 7, (const uint8_t *)list, 4 * sizeof(list[0])));
-    assert_false(hv_vp_set_from_sparse(&set, 0, 1, (const uint8_t *)list, 0));
-    assert_false(hv_vp_set_from_sparse(&set, 0, 0, (const uint8_t *)list, 8));
-    assert_false(hv_vp_set_from_sparse(&set, 2, 0, (const uint8_t *)list, 0));
-    assert_true(hv_vp_set_from_sparse(&set, 0, ~0ull, (const uint8_t *)list, sizeof(list)));
+    assert_false(hv_vp_set_from_sparse(&set, 0, 7, list, 2 * sizeof(list[0])));
+    assert_false(hv_vp_set_from_sparse(&set, 0, 7, list, 4 * sizeof(list[0])));
+    assert_false(hv_vp_set_from_sparse(&set, 0, 1, list, 0));
+    assert_false(hv_vp_set_from_sparse(&set, 0, 0, list, 8));
+    assert_false(hv_vp_set_from_sparse(&set, 2, 0, list, 0));
+    assert_true(hv_vp_set_from_sparse(&set, 0, ~0ull, list, sizeof(list)));
     assert_true(hv_vp_set_is_empty(&set));
 }
 
