@@ -44,9 +44,9 @@ def _refusals():
         Refusal("no_ept",
                 "this processor's VMX lacks 'VMX-preemption timer', 'EPT', 'unrestricted guest', "
                 "'save IA32_PAT', 'load IA32_PAT on exit', 'save IA32_EFER', "
-                "'load IA32_EFER on exit', 'load IA32_PAT on entry', 'load IA32_EFER on entry', "
-                "'EPT with 4 levels', 'EPT structures in write-back memory', 'INVEPT', "
-                "'INVEPT of all trees'", "EFI_UNSUPPORTED", cpu_model="core2_penryn_t9600"),
+                "'load IA32_EFER on exit', 'save VMX-preemption timer', 'load IA32_PAT on entry', "
+                "'load IA32_EFER on entry', 'EPT with 4 levels', "
+                "'EPT structures in write-back memory', 'INVEPT', 'INVEPT of all trees'", "EFI_UNSUPPORTED", cpu_model="core2_penryn_t9600"),
         Refusal("config_line",
                 r"\EFI\lapwing\lapwing.conf:3:10: bad value '63K' for 'memory'; "
                 "expected a size from 4M to 256G in steps of 2M, such as 512M",
