@@ -42,9 +42,9 @@ class Guest:
     program: str = ""
     vm_name: str = ""
 
-    def vm(self):
+    def vm(self, world):
         return config.Vm(self.vm_name, paths.BUILD / "guest" / f"{self.program}.elf", None,
-                         self.cmdline, self.modules, self.keys)
+                         self.cmdline, self.modules, world.vm_keys | self.keys)
 
     def variant(self, number, name, keys):
         """This guest with other keys. A VM's name may not be as long as a test's."""
@@ -212,7 +212,7 @@ def run(world, guests, report):
     for _ in range(BOOTS_MAX):
         if not left:
             break
-        files = config.image_files([guest.vm() for guest in left], world.emulator.exit_key,
+        files = config.image_files([guest.vm(world) for guest in left], world.emulator.exit_key,
                                    paths.EFI_APPLICATION)
         disk.make(image, files)
         left = Boot(world, left, report).run(image)
