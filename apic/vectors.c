@@ -37,16 +37,26 @@ uint8_t lapic_highest_irr(const struct lapic *lapic)
     return highest(lapic, APIC_IRR);
 }
 
-uint8_t lapic_highest_isr(const struct lapic *lapic)
+__attribute__((noinline)) uint8_t lapic_highest_isr(const struct lapic *lapic)
 {
     return highest(lapic, APIC_ISR);
+}
+
+static bool anything_in_service(const struct lapic *lapic)
+{
+    uint32_t any = 0;
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < VECTOR_WORDS; i++) {
+        any |= *lapic_reg(lapic, APIC_ISR + i * 0x10u);
+    }
+    return any != 0;
 }
 
 /* SDM Vol 3A, "Task and Processor Priorities". */
 static uint8_t priority(const struct lapic *lapic)
 {
     uint8_t tpr = (uint8_t)*lapic_reg(lapic, APIC_TPR);
-    uint8_t isr = highest(lapic, APIC_ISR);
+    uint8_t isr = anything_in_service(lapic) ? lapic_highest_isr(lapic) : 0;
     return (tpr & CLASS_MASK) >= (isr & CLASS_MASK) ? tpr : isr & CLASS_MASK;
 }
 
@@ -136,11 +146,7 @@ int lapic_pending(const struct lapic *lapic)
     if (vector == 0) {
         return -1;
     }
-    /* PPR may lag behind the TPR, never behind ISR: with none of its classes nothing is in service.
-     */
-    bool idle = (*lapic_reg(lapic, APIC_PPR) & CLASS_MASK) == 0;
-    uint8_t above = idle ? (uint8_t)*lapic_reg(lapic, APIC_TPR) : priority(lapic);
-    if ((vector & CLASS_MASK) <= (above & CLASS_MASK)) {
+    if ((vector & CLASS_MASK) <= (priority(lapic) & CLASS_MASK)) {
         return -1;
     }
     return vector;
