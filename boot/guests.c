@@ -132,18 +132,32 @@ static uint64_t to_mib(uint64_t bytes)
     return (bytes + (1 << 20) - 1) >> 20;
 }
 
+/* VMs that run side by side need their memory together. */
+static uint64_t memory_of_group(const struct config *config, uint32_t first, uint32_t count)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        sum += config->vms[first + i].memory;
+    return sum;
+}
+
 EFI_STATUS guests_check_memory(const struct handover *handover, uint64_t free)
 {
-    for (uint32_t i = 0; i < handover->config.vm_count; i++) {
-        const struct config_vm *vm = &handover->config.vms[i];
-        uint64_t overhead = OVERHEAD_BASE + handover->n_cpus * OVERHEAD_PER_CPU +
-                            vm->memory / OVERHEAD_GUEST_FRACTION;
+    const struct config *config = &handover->config;
 
-        if (free < overhead || free - overhead < vm->memory)
+    for (uint32_t first = 0, count; first < config->vm_count; first += count) {
+        count = config_group_size(config, first);
+        uint64_t memory = memory_of_group(config, first, count);
+        uint64_t overhead =
+            OVERHEAD_BASE + handover->n_cpus * OVERHEAD_PER_CPU + memory / OVERHEAD_GUEST_FRACTION;
+
+        if (free < overhead || free - overhead < memory)
             return refuse(EFI_OUT_OF_RESOURCES,
-                          "VM '%s': %lu MiB of memory and %lu MiB for Lapwing itself are needed, "
+                          "VM '%s'%s: %lu MiB of memory and %lu MiB for Lapwing itself are needed, "
                           "but only %lu MiB are free",
-                          vm->name, to_mib(vm->memory), to_mib(overhead), free >> 20);
+                          config->vms[first].name, count > 1 ? " and those beside it" : "",
+                          to_mib(memory), to_mib(overhead), free >> 20);
     }
     return EFI_SUCCESS;
 }

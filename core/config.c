@@ -185,6 +185,10 @@ static bool finish_vm(struct parser *p)
     const char *key;
     char why[CONFIG_ERROR_MAX / 2];
 
+    if (p->vm == p->config->vms && p->vm->start == CONFIG_START_BESIDE)
+        return fail_line(p, line_of(p, "start"),
+                         "[vm %s] starts beside the VM before it, and is the first; expected after",
+                         p->vm->name);
     if (p->vm->vtls > 1 && !p->vm->hyperv)
         return fail_line(p, line_of(p, "vtls"), "[vm %s] has %u VTLs; expected hyperv = on",
                          p->vm->name, p->vm->vtls);
@@ -434,6 +438,16 @@ void config_defaults(struct config *out)
 
     config_parse("", text, sizeof(text) - 1, out, &error);
     out->vms[0].initrd_optional = 1;
+}
+
+uint32_t config_group_size(const struct config *config, uint32_t first)
+{
+    uint32_t size = 1;
+
+    while (first + size < config->vm_count &&
+           config->vms[first + size].start == CONFIG_START_BESIDE)
+        size++;
+    return size;
 }
 
 const char *config_text(const struct config *config, config_string s)

@@ -34,13 +34,15 @@ enum config_log { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG
 
 enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEMU };
 
+enum config_start { CONFIG_START_AFTER, CONFIG_START_BESIDE };
+
 enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
 
 /* Which APIC takes a physical destination: docs/errata.md. As enum apic_policy. */
 enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };
 
 /* Help of the processor with the APIC. As enum vmx_apic_help. */
-enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF, CONFIG_HELP_ON };
+enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF };
 enum { CONFIG_APIC_HELPS = 7 };
 
 /* How a VM's APIC IDs divide: SDM Vol 3A, "Hierarchical Mapping of Shared Resources". */
@@ -74,8 +76,9 @@ struct config_vm {
     uint32_t id_match;                     /* enum config_id_match */
     uint32_t x2apic;                       /* 1: offered */
     uint32_t apic_help[CONFIG_APIC_HELPS]; /* enum config_help */
+    uint32_t start;                        /* enum config_start; of the first VM _AFTER */
     uint32_t on_exit;                      /* enum config_on_exit */
-    uint32_t intercept_exceptions;         /* enum config_help */
+    uint32_t intercept_exceptions;         /* 1: all of them */
     uint32_t hyperv;                       /* 1: offered */
     uint32_t vtls;                         /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns;                /* of guest time; 0: none */
@@ -116,6 +119,9 @@ bool config_parse(const char *file, const char *text, size_t len, struct config 
 
 /* What holds when there is no file: one VM "guest". */
 void config_defaults(struct config *out);
+
+/* How many VMs, `first` and those after it, start together. At least 1. */
+uint32_t config_group_size(const struct config *config, uint32_t first);
 
 const char *config_text(const struct config *config, config_string s);
 

@@ -20,6 +20,12 @@ static const char *const emulator_exit_words[] = {
     NULL,
 };
 
+static const char *const start_words[] = {
+    [CONFIG_START_AFTER] = "after",
+    [CONFIG_START_BESIDE] = "beside",
+    NULL,
+};
+
 static const char *const on_exit_words[] = {
     [CONFIG_THEN_NEXT] = "next",
     [CONFIG_THEN_HALT] = "halt",
@@ -40,7 +46,6 @@ static const char *const no_yes_words[] = {"no", "yes", NULL};
 #define VM(field)      .section = CONFIG_SECTION_VM, .offset = offsetof(struct config_vm, field)
 
 static const char *const auto_off_words[] = {"auto", "off", NULL};
-static const char *const auto_off_on_words[] = {"auto", "off", "on", NULL};
 
 /* Of the processor's help with the APIC one kind, by its number. */
 #define APIC_HELP(number, key, text)                                                               \
@@ -133,26 +138,18 @@ const struct config_key config_keys[] = {
     APIC_HELP(1, "apic_access", "the APIC-access page: the registers in memory"),
     APIC_HELP(2, "x2apic_virtualization", "x2APIC virtualization: the registers as MSRs"),
     APIC_HELP(3, "apic_registers", "APIC-register virtualization: reads of registers"),
-    {
-        VM(apic_help[4]),
-        .name = "virtual_interrupts",
-        .kind = CONFIG_KIND_WORD,
-        .words = auto_off_on_words,
-        .fallback = "auto",
-        .doc = "Whether the processor may help with virtual-interrupt delivery, EOI and self-IPI; "
-               "by default where it does so without defect: docs/errata.md.",
-    },
+    APIC_HELP(4, "virtual_interrupts", "virtual-interrupt delivery, EOI and self-IPI"),
     APIC_HELP(5, "posted_interrupts", "posted interrupts: IPIs into a running guest"),
     APIC_HELP(6, "ipi_virtualization", "IPI virtualization: IPIs out of one"),
     {
         VM(intercept_exceptions),
         .name = "intercept_exceptions",
         .kind = CONFIG_KIND_WORD,
-        .words = auto_off_on_words,
-        .fallback = "auto",
+        .words = off_on_words,
+        .fallback = "off",
         .doc =
-            "Whether all exceptions of the guest pass through Lapwing, which costs a VM exit each; "
-            "by default where a processor's defect asks for it: docs/errata.md.",
+            "Whether all exceptions of the guest pass through Lapwing, which costs a VM exit each: "
+            "docs/errata.md.",
     },
     {
         VM(hyperv),
@@ -253,12 +250,22 @@ const struct config_key config_keys[] = {
         .doc = "The VM is stopped when its own clock has run for so long.",
     },
     {
+        VM(start),
+        .name = "start",
+        .kind = CONFIG_KIND_WORD,
+        .words = start_words,
+        .fallback = "after",
+        .doc = "Whether the VM starts after the VMs before it have ended, or beside the one before "
+               "it, together with it.",
+    },
+    {
         VM(on_exit),
         .name = "on_exit",
         .kind = CONFIG_KIND_WORD,
         .words = on_exit_words,
         .fallback = "next",
-        .doc = "What follows when the VM has ended: the next VM, or an end of the machine.",
+        .doc = "What follows when the VM and those beside it have ended: the next VM, or an end of "
+               "the machine.",
     },
     {
         VM(console),
@@ -266,7 +273,8 @@ const struct config_key config_keys[] = {
         .kind = CONFIG_KIND_WORD,
         .words = no_yes_words,
         .fallback = "yes",
-        .doc = "Whether what is typed on the console goes to this VM.",
+        .doc = "Whether what is typed on the console goes to this VM. Of several side by side one "
+               "gets it; Ctrl-A n gives it to the next.",
     },
 };
 

@@ -20,17 +20,29 @@ void console_add_framebuffer(const struct handover_framebuffer *framebuffer);
 /* Bytes as they are: a guest's output. */
 void console_write(const char *bytes, size_t n);
 
+/* One of several who write lines: zero, but for the name. */
+struct console_writer {
+    const char *name;
+    bool in_line; /* it has begun a line and not ended it */
+};
+
+/*
+ * Writes a line, or a part that ends with the line or before. A line begins with "NAME| ", and with
+ * "NAME|+" where it goes on after somebody else has written.
+ */
+void console_write_part(struct console_writer *writer, const char *bytes, size_t n);
+
 /* A line of its own: begins a new line if the last byte written did not end one. */
 void console_write_line(const char *text, size_t n);
 
-/* The next byte typed, or -1. Bytes not yet asked for stay queued, here and in the UART. */
-int console_read(void);
-
 /*
- * From now on input interrupts `cpu`, and `on_input` (may be NULL) runs there after bytes were
- * queued. Without an interrupt route console_read() still polls. After interrupt_init().
+ * Input: while it is wanted, `on_input` runs on `cpu` when something was typed, and console_read()
+ * gives the next byte, or -1. Otherwise bytes stay in the UART. After interrupt_init(); one at a
+ * time.
  */
 void console_enable_input(const struct cpu *cpu, void (*on_input)(void));
+void console_want_input(bool wanted);
+int console_read(void);
 
 /* For panic only: makes the console usable whatever the other, stopped, CPUs held. */
 void console_break_lock(void);

@@ -12,9 +12,6 @@
 #include "core/vm.h"
 #include "core/x86.h"
 
-static _Atomic bool input_arrived;
-static struct vm *console_vm;
-
 static void set_irq(void *ctx, unsigned line, bool level)
 {
     struct vm *vm = ctx;
@@ -29,8 +26,9 @@ static uint64_t now_ns(void *ctx)
 
 static void to_console(void *ctx, const uint8_t *bytes, size_t count)
 {
-    (void)ctx;
-    console_write((const char *)bytes, count);
+    struct vm *vm = ctx;
+
+    vm_console_write(&vm->machine.console, (const char *)bytes, count, vm_time_ns(vm));
 }
 
 static void stop(void *ctx, enum device_stop reason, uint32_t code)
@@ -115,7 +113,9 @@ _Static_assert((int)TESTDEV_LINE_COUNT == (int)GUEST_GSI_COUNT, "a port for ever
 
 static void run_timers(struct vm *vm)
 {
-    uint64_t due_ns = pio_bus_advance(&vm->machine.pio, vm_time_ns(vm));
+    uint64_t now_ns = vm_time_ns(vm);
+    uint64_t due_ns = min(pio_bus_advance(&vm->machine.pio, now_ns),
+                          vm_console_advance(&vm->machine.console, now_ns));
 
     /* Rounded up: the timers must be due once the tick is reached. */
     uint64_t due = due_ns == DEVICE_NEVER ? UINT64_MAX : ns_to_tsc(due_ns) + 1;
@@ -125,7 +125,7 @@ static void run_timers(struct vm *vm)
         sched_wake(vm->vcpus[0]); /* which keeps the time */
 }
 
-void machine_init(struct vm *vm, const struct handover *handover)
+void machine_init(struct vm *vm, const struct handover *handover, bool beside)
 {
     struct machine *m = &vm->machine;
 
@@ -136,7 +136,7 @@ void machine_init(struct vm *vm, const struct handover *handover)
         .console_write = to_console,
         .stop = stop,
     };
-    m->takes_input = vm->config->console;
+    vm_console_open(&m->console, vm, beside ? vm->config->name : NULL);
     pio_bus_init(&m->pio);
     mmio_bus_init(&m->mmio);
     add_ioapic(vm);
@@ -161,11 +161,8 @@ static void leave(struct machine *m)
 /* Hands over what was typed as far as the guest has room; the rest waits in the console. */
 static void give_input(struct machine *m)
 {
-    if (!m->takes_input)
-        return;
-    atomic_store(&input_arrived, false);
     while (uart_room(&m->uart) > 0) {
-        int byte = console_read();
+        int byte = vm_console_read(&m->console);
 
         if (byte < 0)
             break;
@@ -223,23 +220,6 @@ void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value)
     enter(m);
     mmio_bus_write(&m->mmio, NULL, gpa, size, value);
     leave(m);
-}
-
-void machine_set_console(struct vm *vm)
-{
-    console_vm = vm;
-}
-
-void machine_console_input(void)
-{
-    atomic_store(&input_arrived, true);
-    if (console_vm != NULL)
-        sched_wake(console_vm->vcpus[0]);
-}
-
-bool machine_input_arrived(const struct machine *machine)
-{
-    return machine->takes_input && atomic_load_explicit(&input_arrived, memory_order_relaxed);
 }
 
 void machine_advance(struct vm *vm)

@@ -9,6 +9,7 @@
 #include "core/guest_fw_cfg.h"
 #include "core/spinlock.h"
 #include "core/types.h"
+#include "core/vm_console.h"
 #include "drivers/guest/acpi_pm.h"
 #include "drivers/guest/debug_exit.h"
 #include "drivers/guest/mmio.h"
@@ -34,16 +35,16 @@ struct machine {
     struct testdev testdev;
     struct guest_fw_cfg fw_cfg;
     _Atomic uint64_t due_tsc; /* VM time in TSC ticks of the next device timer; UINT64_MAX: none */
-    bool takes_input;
+    struct vm_console console;
     bool input_waits; /* the UART was full when input was last offered */
     struct ioapic ioapic;
 };
 
 /*
- * Resets every device of @vm, one of @handover's, and puts it on its bus. Before the VM runs, after
- * its APIC domain.
+ * Resets every device of @vm, one of @handover's, and puts it on its bus. `beside`: other VMs run
+ * at the same time. Before the VM runs, after its APIC domain.
  */
-void machine_init(struct vm *vm, const struct handover *handover);
+void machine_init(struct vm *vm, const struct handover *handover, bool beside);
 
 /*
  * Guest accesses. Any CPU that runs a vCPU of @vm; takes the lock and the APIC epoch. Absent ports
@@ -60,16 +61,8 @@ static inline uint64_t machine_due_tsc(const struct machine *machine)
     return atomic_load_explicit(&machine->due_tsc, memory_order_relaxed);
 }
 
-/* Whose machine gets what is typed, if it takes input; NULL: nobody's. On the boot processor. */
-void machine_set_console(struct vm *vm);
-
-/* The interrupt handler for console input, on the boot processor: wakes the VM of the console. */
-void machine_console_input(void);
-
-/* Whether input came that machine_advance() has not offered to this VM yet. */
-bool machine_input_arrived(const struct machine *machine);
-
-/* Lets device timers run up to now, and hands over what was typed if the guest has room. */
+/* Lets device timers run up to now, and hands over what was typed if the guest has room. Any CPU,
+ * outside the APIC epoch. */
 void machine_advance(struct vm *vm);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machine's work: all processors into VMX operation, then the configured VMs, one by one. */
+/* The machine's work: all processors into VMX operation, then the configured VMs, in groups. */
 #include <stdatomic.h>
 
 #include "core/assert.h"
@@ -10,7 +10,6 @@
 #include "core/handover.h"
 #include "core/interrupt.h"
 #include "core/log.h"
-#include "core/machine.h"
 #include "core/memory.h"
 #include "core/panic.h"
 #include "core/remote.h"
@@ -19,6 +18,7 @@
 #include "core/start.h"
 #include "core/time.h"
 #include "core/vm.h"
+#include "core/vm_console.h"
 #include "core/x86.h"
 #include "vmx/vmx.h"
 
@@ -101,33 +101,89 @@ static void start_processors(const struct handover *handover)
     log_info("%u of %u processors run", cpu_count(), handover->n_cpus);
 }
 
-/* True if the machine is to go on with the next VM. */
-static bool run_configured(const struct config_vm *config, const struct handover *handover)
-{
-    struct vm *vm = vm_create(config, handover);
+/* ---- VMs ---------------------------------------------------------------------------------------
+ */
 
-    if (vm == NULL) {
-        log_info("vm %s: stopped: error: see above", config->name);
-    } else {
-        vm_run(vm);
-        vm_destroy(vm);
+static struct vm *vms[CONFIG_VMS_MAX]; /* those that run; NULL: no more */
+
+static void create(const struct handover *handover, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct config_vm *config = &handover->config.vms[first + i];
+
+        vms[i] = vm_create(config, handover);
+        if (vms[i] == NULL)
+            log_info("vm %s: stopped: error: see above", config->name);
     }
-    return config->on_exit == CONFIG_THEN_NEXT;
+}
+
+static void start(const struct handover *handover, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (vms[i] != NULL)
+            vm_start(vms[i], handover, count > 1);
+}
+
+static bool one_has_ended(void *arg)
+{
+    const uint32_t *count = arg;
+
+    for (uint32_t i = 0; i < *count; i++)
+        if (vms[i] != NULL && vm_has_ended(vms[i]))
+            return true;
+    return false;
+}
+
+/* Whether any is left. */
+static bool end_those_that_have(uint32_t count)
+{
+    bool left = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (vms[i] != NULL && vm_has_ended(vms[i])) {
+            vm_end(vms[i]);
+            vms[i] = NULL;
+        }
+        left |= vms[i] != NULL;
+    }
+    return left;
+}
+
+/* Runs VMs side by side until all have ended. True if the machine is to go on with the next. */
+static bool run_group(const struct handover *handover, uint32_t first, uint32_t count)
+{
+    uint64_t free_before = memory_statistics().free;
+    bool goes_on = true;
+
+    create(handover, first, count);
+    start(handover, count);
+    while (end_those_that_have(count))
+        sched_loop_until(one_has_ended, &count);
+    if (memory_statistics().free != free_before)
+        log_error("lapwing: %llu of %llu bytes of free memory are left after vm %s",
+                  (unsigned long long)memory_statistics().free, (unsigned long long)free_before,
+                  handover->config.vms[first].name);
+    for (uint32_t i = 0; i < count; i++)
+        goes_on &= handover->config.vms[first + i].on_exit == CONFIG_THEN_NEXT;
+    return goes_on;
 }
 
 _Noreturn void core_main(const struct handover *handover)
 {
     struct memory_statistics memory = memory_statistics();
-    uint32_t n = 0;
+    const struct config *config = &handover->config;
+    bool goes_on = true;
 
     log_info("Lapwing: %lu MiB of memory free, TSC at %lu MHz", memory.free / BYTES_PER_MIB,
              time_tsc_hz() / HZ_PER_MHZ);
     start_processors(handover);
     epoch_init(cpu_count());
     start_scheduling();
-    console_enable_input(this_cpu(), machine_console_input);
-    while (n < handover->config.vm_count && run_configured(&handover->config.vms[n], handover))
-        n++;
+    console_enable_input(this_cpu(), vm_console_input);
+    for (uint32_t first = 0, count; goes_on && first < config->vm_count; first += count) {
+        count = config_group_size(config, first);
+        goes_on = run_group(handover, first, count);
+    }
     log_info("lapwing: all VMs are done");
     machine_end(true);
 }

@@ -20,19 +20,6 @@
 
 enum { NMIS_MAX = 2 }; /* one being delivered and one latched, as a processor can hold */
 
-static bool intercept_exceptions(const struct vm *vm)
-{
-    switch ((enum config_help)vm->config->intercept_exceptions) {
-    case CONFIG_HELP_ON:
-        return true;
-    case CONFIG_HELP_OFF:
-        return false;
-    case CONFIG_HELP_AUTO:
-        break;
-    }
-    return vmx_caps_is_bochs(this_cpu()->vmx->caps);
-}
-
 static bool create_context(struct vcpu *vcpu, unsigned vtl)
 {
     struct context *ctx = &vcpu->contexts[vtl];
@@ -45,7 +32,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
         return false;
     }
     guest_policy(&policy);
-    policy.intercept_exceptions = intercept_exceptions(vcpu->vm);
+    policy.intercept_exceptions = vcpu->vm->config->intercept_exceptions;
     if (!vmx_context_init(&ctx->vmx, this_cpu()->vmx, &policy, &exit_client, ctx, &vcpu->regs,
                           &vcpu->vm->ept[vtl])) {
         guest_apic_destroy(ctx);
@@ -146,6 +133,15 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
     vcpu->regs.gpr[VMX_RAX] = start->rax;
     vcpu->regs.gpr[VMX_RBX] = start->rbx;
     vcpu->regs.gpr[VMX_RSI] = start->rsi;
+    vmx_unload(vmx);
+}
+
+void vcpu_start_clock(struct vcpu *vcpu)
+{
+    struct vmx_context *vmx = &vcpu->contexts[0].vmx;
+
+    vmx_load(this_cpu()->vmx, vmx);
+    vmx_set_tsc_offset(vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
     vmx_unload(vmx);
 }
 
@@ -348,7 +344,7 @@ static void keep_time(struct vm *vm)
 
     if (now >= vm->tsc_limit)
         vm_stop(vm, VM_TIME_LIMIT, 0);
-    if (now >= machine_due_tsc(&vm->machine) || machine_input_arrived(&vm->machine))
+    if (now >= machine_due_tsc(&vm->machine))
         machine_advance(vm);
 }
 

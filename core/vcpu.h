@@ -65,6 +65,9 @@ void vcpu_destroy(struct vcpu *vcpu);
 /* Gives a processor that has not run yet the state a loader asks for. On any CPU. */
 void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start);
 
+/* Makes the guest's TSC begin with the VM's time. On any CPU, before it runs. */
+void vcpu_start_clock(struct vcpu *vcpu);
+
 /*
  * A turn: runs @vcpu on this CPU, its home, until its slice is over, it has nothing to do or its VM
  * stops. With RUN_SLEEPS *deadline is the host TSC at which it wakes by itself. For core/sched.c.

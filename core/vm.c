@@ -12,7 +12,6 @@
 #include "core/guest_smbios.h"
 #include "core/hyperv/hyperv.h"
 #include "core/image.h"
-#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/sched.h"
@@ -181,14 +180,6 @@ static bool load(struct vm *vm, const struct handover *handover)
 /* ---- Life --------------------------------------------------------------------------------------
  */
 
-static void set_clock(struct vm *vm)
-{
-    vm->tsc_hz = time_tsc_hz();
-    vm->tsc_start = time_now_tsc();
-    vm->tsc_limit =
-        vm->config->time_limit_ns == 0 ? UINT64_MAX : ns_to_tsc(vm->config->time_limit_ns);
-}
-
 static bool make(struct vm *vm, const struct handover *handover)
 {
     if (!add_memory(vm)) {
@@ -200,14 +191,22 @@ static bool make(struct vm *vm, const struct handover *handover)
         return false;
     }
     guest_apic_init_domain(vm);
-    set_clock(vm);
-    machine_init(vm, handover);
     if (!create_ipi_tables(vm, apic_ids(vm, handover)) || !hv_partition_create(vm) ||
         !add_vcpus(vm, apic_ids(vm, handover))) {
         log_error("vm %s: no memory for its virtual processors", vm->config->name);
         return false;
     }
     return load(vm, handover);
+}
+
+static void destroy(struct vm *vm)
+{
+    free_vcpus(vm);
+    hv_partition_destroy(vm);
+    guest_ipi_destroy(vm);
+    apic_domain_destroy(&vm->apic);
+    free_memory(vm);
+    memory_free(vm, sizeof(*vm));
 }
 
 struct vm *vm_create(const struct config_vm *config, const struct handover *handover)
@@ -219,21 +218,13 @@ struct vm *vm_create(const struct config_vm *config, const struct handover *hand
         return NULL;
     }
     vm->config = config;
+    vm->tsc_hz = time_tsc_hz();
+    vm->tsc_start = time_now_tsc();
     vm->vtls = config->hyperv ? config->vtls : 1;
     if (make(vm, handover))
         return vm;
-    vm_destroy(vm);
+    destroy(vm);
     return NULL;
-}
-
-void vm_destroy(struct vm *vm)
-{
-    free_vcpus(vm);
-    hv_partition_destroy(vm);
-    guest_ipi_destroy(vm);
-    apic_domain_destroy(&vm->apic);
-    free_memory(vm);
-    memory_free(vm, sizeof(*vm));
 }
 
 uint64_t vm_time_ns(const struct vm *vm)
@@ -255,25 +246,38 @@ void vm_stop(struct vm *vm, enum vm_stop reason, uint32_t code)
 void vm_vcpu_finished(struct vm *vm)
 {
     if (atomic_fetch_sub(&vm->vcpus_left, 1) == 1)
-        interrupt_kick(cpu_get(0));
+        sched_interrupt(cpu_get(0));
 }
 
-static bool is_finished(void *arg)
+static void set_clock(struct vm *vm)
 {
-    const struct vm *vm = arg;
+    vm->tsc_start = time_now_tsc();
+    vm->tsc_limit =
+        vm->config->time_limit_ns == 0 ? UINT64_MAX : ns_to_tsc(vm->config->time_limit_ns);
+}
 
+bool vm_has_ended(const struct vm *vm)
+{
     return atomic_load(&vm->vcpus_left) == 0;
 }
 
-enum vm_stop vm_run(struct vm *vm)
+void vm_start(struct vm *vm, const struct handover *handover, bool beside)
 {
     log_info("vm %s: started", vm->config->name);
     atomic_store(&vm->vcpus_left, vm->vcpu_count);
+    set_clock(vm);
+    machine_init(vm, handover, beside);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vcpu_start_clock(vm->vcpus[i]);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         sched_start(vm->vcpus[i]);
-    machine_set_console(vm);
-    sched_loop_until(is_finished, vm);
-    machine_set_console(NULL);
+    if (vm->config->console)
+        vm_console_take_input(&vm->machine.console);
+}
+
+void vm_end(struct vm *vm)
+{
+    vm_console_close(&vm->machine.console);
     vm_report(vm);
-    return atomic_load(&vm->stop);
+    destroy(vm);
 }

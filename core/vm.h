@@ -64,12 +64,17 @@ struct vm {
  */
 struct vm *vm_create(const struct config_vm *config, const struct handover *handover);
 
-/* Frees everything. No vCPU of it may run. */
-void vm_destroy(struct vm *vm);
+/*
+ * Gives its processors to the scheduler; its time begins. @handover is the one it was made with.
+ * `beside`: other VMs run at the same time. On the boot processor.
+ */
+void vm_start(struct vm *vm, const struct handover *handover, bool beside);
 
-/* Runs the VM on all CPUs in VMX operation until it stops, and logs why and what it cost. On the
- * boot processor, which meanwhile runs its share of all virtual processors. */
-enum vm_stop vm_run(struct vm *vm);
+/* Whether no CPU will run it any more. */
+bool vm_has_ended(const struct vm *vm);
+
+/* Logs why it has ended and what it cost, and frees everything. On the boot processor. */
+void vm_end(struct vm *vm);
 
 /* One of its vCPUs will not run again. For core/sched.c, on any CPU. */
 void vm_vcpu_finished(struct vm *vm);

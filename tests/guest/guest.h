@@ -11,6 +11,7 @@
  *   others    long mode, identity mapping of 4 GiB; the finished ELF64 is wrapped into an ELF32
  *   bench_*   long mode; a measurement, not a test
  *   demo_*    long mode; a demonstration for "make run DEMO=...", with demo_*.conf
+ *   typed_*   long mode; for tests/runner/typed.py, which types
  *
  * The first 30 lines of the source may hold declarations, each alone in a "//" comment (in nasm
  * ";"):
@@ -28,6 +29,7 @@
  *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or
  *                                another cmdline; repeatable
  *   // long_variant: NAME K=V .. the same, only in "make test-long"
+ *   // group: NAME              runs side by side with all others of this group
  *   // apic: yes                 also with parts of the hardware's APIC virtualization off
  *   // worlds: all               or a comma-separated list of "without:WORLD", then the reason
  *                                in ()

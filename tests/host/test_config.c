@@ -300,6 +300,24 @@ static void bad_keys(void **state)
             "\xac...' in [lapwing]; expected one of log, emulator_exit");
 }
 
+static void groups(void **state)
+{
+    (void)state;
+    accepts("[vm a]\nkernel = k\n[vm b]\nkernel = k\nstart = beside\n[vm c]\nkernel = k\n"
+            "start = beside\n[vm d]\nkernel = k\nstart = after\n[vm e]\nkernel = k\n");
+    assert_int_equal(config_group_size(&config, 0), 3);
+    assert_int_equal(config_group_size(&config, 1), 2);
+    assert_int_equal(config_group_size(&config, 3), 1);
+    assert_int_equal(config_group_size(&config, 4), 1);
+    refuses("[vm a]\nkernel = k\nstart = beside\n",
+            "lapwing.conf:3:1: [vm a] starts beside the VM before it, and is the first; expected "
+            "after");
+    refuses("[lapwing]\n[vm a]\nstart = beside\nkernel = k\n[vm b]\nkernel = k\n",
+            "lapwing.conf:3:1: [vm a] starts beside the VM before it, and is the first; expected "
+            "after");
+    refuses_in_vm("start = before", "9: bad value 'before' for 'start'; expected after or beside");
+}
+
 #define BAD_MEMORY(value)                                                                          \
     refuses_in_vm("memory = " value, "10: bad value '" value "' for 'memory'; expected a size "    \
                                      "from 4M to 256G in steps of 2M, such as 512M")
@@ -553,15 +571,15 @@ static void table_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_file),           cmocka_unit_test(least_file),
-        cmocka_unit_test(whole_file),        cmocka_unit_test(bad_lines),
-        cmocka_unit_test(bad_characters),    cmocka_unit_test(column_of_character),
-        cmocka_unit_test(bad_sections),      cmocka_unit_test(bad_keys),
-        cmocka_unit_test(bad_values),        cmocka_unit_test(longest_strings),
-        cmocka_unit_test(too_many_modules),  cmocka_unit_test(many_vms),
-        cmocka_unit_test(too_much_text),     cmocka_unit_test(damaged_files),
-        cmocka_unit_test(table_is_complete), cmocka_unit_test(processors),
-        cmocka_unit_test(bad_processors),
+        cmocka_unit_test(no_file),         cmocka_unit_test(least_file),
+        cmocka_unit_test(whole_file),      cmocka_unit_test(bad_lines),
+        cmocka_unit_test(bad_characters),  cmocka_unit_test(column_of_character),
+        cmocka_unit_test(bad_sections),    cmocka_unit_test(bad_keys),
+        cmocka_unit_test(groups),          cmocka_unit_test(bad_values),
+        cmocka_unit_test(longest_strings), cmocka_unit_test(too_many_modules),
+        cmocka_unit_test(many_vms),        cmocka_unit_test(too_much_text),
+        cmocka_unit_test(damaged_files),   cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(processors),      cmocka_unit_test(bad_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

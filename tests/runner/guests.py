@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from lapwing import config, disk, paths
 from lapwing.emulators import Machine
-from lapwing.markers import LOG_LINE, VM_STARTED, VM_STOPPED, Story
+from lapwing.markers import (LOG_LINE, NOT_GIVEN_BACK, PART_OF_LINE, VM_STARTED, VM_STOPPED,
+                             Story)
 from lapwing.session import Session
 from tests.runner import tap
 from tests.runner.report import KEPT, Result
@@ -39,6 +40,7 @@ class Guest:
     apic: bool = False  # also runs without the hardware's APIC virtualization
     variants: dict = field(default_factory=dict)  # name: further keys
     long_variants: dict = field(default_factory=dict)
+    group: str = ""  # of VMs that run side by side
     program: str = ""
     vm_name: str = ""
 
@@ -97,7 +99,7 @@ def read(source):
             guest.apic = value == "yes"
         elif key in VM_KEYS:
             guest.keys[key] = value
-        elif key in ("cmdline", "expect"):
+        elif key in ("cmdline", "expect", "group"):
             setattr(guest, key, value)
     return guest
 
@@ -105,7 +107,7 @@ def read(source):
 def all_guests(world, long=False):
     """Every guest that is to run in this world; with long, those that are too long for always."""
     sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
-    guests = [guest for source in sorted(sources) if not source.stem.startswith(("bench_", "demo_"))
+    guests = [guest for source in sorted(sources) if not source.stem.startswith(("bench_", "demo_", "typed_"))
               for guest in read(source).runs(world, long)]
     if not guests and not long:
         raise RuntimeError(f"no guests in {SOURCES}")
@@ -122,6 +124,38 @@ def judge(guest, world, lines, reason, seconds):
                   "\n".join(lines + [f"stopped: {reason}", ""]).encode(), seconds)
 
 
+def with_partners(chosen, guests):
+    """These guests, and those that run side by side with one of them."""
+    groups = {guest.group for guest in chosen if guest.group}
+    return [guest for guest in guests if guest in chosen or guest.group in groups]
+
+
+def configured(guests, world):
+    """Their VMs: groups together, the first of each starting after what came before."""
+    guests = sorted(guests, key=lambda guest: (guest.group, guest.name))
+    vms = [guest.vm(world) for guest in guests]
+    for before, guest, vm in zip(guests, guests[1:], vms[1:]):
+        if guest.group and guest.group == before.group:
+            vm.keys = vm.keys | {"start": "beside"}
+    return vms
+
+
+@dataclass
+class Running:
+    """A VM that runs, and what it has printed."""
+
+    guest: Guest
+    since: float = field(default_factory=time.monotonic)
+    lines: list = field(default_factory=list)
+
+    def part(self, goes_on, text):
+        """Adds a line, or the rest of the last one."""
+        if goes_on and self.lines:
+            self.lines[-1] += text
+        else:
+            self.lines.append(text)
+
+
 class Boot:
     """One boot of a world; reports guests as they end and knows which are left."""
 
@@ -129,9 +163,9 @@ class Boot:
         self._world = world
         self._left = {guest.vm_name: guest for guest in guests}
         self._report = report
-        self._current = None
+        self._running = {}  # by VM name
         self._began = False
-        self._lines = []
+        self._not_given_back = []
         self._since = time.monotonic()
 
     def run(self, image):
@@ -149,47 +183,68 @@ class Boot:
             if story.panic:
                 # The report of a panic takes a moment.
                 while (data := session.read(2)):
-                    self._lines += story.feed(data)
+                    story.feed(data)
             log = bytes(session.log)
             emulator_log = session.emulator_log()
         if self._left:
             self._blame(trouble or story.verdict() or "the emulator ended before Lapwing was done",
                         log, emulator_log)
+        elif self._not_given_back or self._began:
+            self._report.add(Result(f"{self._world.name}/memory_given_back", 1,
+                                    self._not_given_back, [], log))
         return list(self._left.values())
 
     def _line(self, line):
         if match := VM_STARTED.match(line):
-            self._current = self._left.get(match[1])
             self._began = True
-            self._lines = []
             self._since = time.monotonic()
-        elif (match := VM_STOPPED.match(line)) and self._current:
-            seconds = time.monotonic() - self._since
-            self._report.add(judge(self._current, self._world, self._lines, match[2], seconds))
-            del self._left[self._current.vm_name]
-            self._current = None
+            if match[1] in self._left:
+                self._running[match[1]] = Running(self._left[match[1]])
+        elif match := VM_STOPPED.match(line):
             self._since = time.monotonic()
+            if match[1] in self._running:
+                self._stopped(self._running[match[1]], match[2])
+        elif match := NOT_GIVEN_BACK.match(line):
+            self._not_given_back.append(match[1])
         elif not LOG_LINE.match(line):
-            self._lines.append(line)
+            self._printed(line)
+
+    def _stopped(self, ended, reason):
+        guest = ended.guest
+        result = judge(guest, self._world, ended.lines, reason, time.monotonic() - ended.since)
+        if guest.group:
+            late = [other.name for other in self._left.values()
+                    if other.group == guest.group and other.vm_name not in self._running]
+            result.failures.extend(f"'{name}' did not run at the same time" for name in late)
+        self._report.add(result)
+        del self._left[guest.vm_name], self._running[guest.vm_name]
+
+    def _printed(self, line):
+        match = PART_OF_LINE.match(line)
+        if match and match[1] in self._running and self._running[match[1]].guest.group:
+            self._running[match[1]].part(match[2] == "+", match[3])
+        elif len(self._running) == 1:
+            next(iter(self._running.values())).part(False, line)
 
     def _trouble(self, story):
         if story.panic or story.refused:
             return story.verdict()
         limit = FIRMWARE_LIMIT
-        if self._current:
-            limit = GUEST_LIMIT + EMULATED_SECOND * self._current.seconds()
+        if self._running:
+            limit = sum(GUEST_LIMIT + EMULATED_SECOND * vm.guest.seconds()
+                        for vm in self._running.values())
         limit *= self._world.slowness
         if time.monotonic() - self._since > limit:
             return f"nothing ended within {limit:.0f} s of wall clock"
         return None
 
     def _blame(self, trouble, log, emulator_log):
-        """The guest that ran, else the first one left, pays for a boot that died; all do when
+        """The guests that ran, else the first one left, pay for a boot that died; all do when
         it died before the first guest, for then a second boot would not do better."""
         log += b"\n---- the emulator's log ----\n" + emulator_log[-20000:].encode()
         guests = list(self._left.values())
         if self._began:
-            guests = [self._current or guests[0]]
+            guests = [vm.guest for vm in self._running.values()] or guests[:1]
         for guest in guests:
             name = f"{self._world.name}/{guest.name}"
             self._report.add(Result(name, 0, [trouble], [], log, time.monotonic() - self._since))
@@ -212,7 +267,7 @@ def run(world, guests, report):
     for _ in range(BOOTS_MAX):
         if not left:
             break
-        files = config.image_files([guest.vm(world) for guest in left], world.emulator.exit_key,
+        files = config.image_files(configured(left, world), world.emulator.exit_key,
                                    paths.EFI_APPLICATION)
         disk.make(image, files)
         left = Boot(world, left, report).run(image)

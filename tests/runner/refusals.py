@@ -64,6 +64,11 @@ def _refusals():
                 "VM 'guest': 1024 MiB of memory and <N> MiB for Lapwing itself are needed, "
                 "but only <N> MiB are free", "EFI_OUT_OF_RESOURCES", memory=512,
                 config=CONFIG.replace("64M", "1G")),
+        Refusal("no_memory_beside",
+                "VM 'guest' and those beside it: 600 MiB of memory and <N> MiB for Lapwing itself "
+                "are needed, but only <N> MiB are free", "EFI_OUT_OF_RESOURCES", memory=512,
+                config=CONFIG.replace("64M", "300M")
+                + f"[vm b]\nstart = beside\nmemory = 300M\nkernel = {KERNEL}\n"),
     )
 
 

@@ -92,6 +92,54 @@ class Variants(unittest.TestCase):
         self.assertEqual([guest.name for guest in guest.runs(WORLD, True)], ["x+d"])
 
 
+class Notes:
+    """Stands for the report."""
+
+    def __init__(self):
+        self.results = {}
+
+    def add(self, result):
+        self.results[result.name.partition("/")[2]] = result
+
+
+class Groups(unittest.TestCase):
+    def setUp(self):
+        self.guests = [guests.Guest(name, vm_name=name, program=name, group=group)
+                       for name, group in (("a", "g"), ("x", ""), ("b", "g"))]
+
+    def results(self, *lines):
+        notes = Notes()
+        boot = guests.Boot(WORLD, self.guests, notes)
+        for line in lines:
+            boot._line(line)  # pylint: disable=protected-access
+        return notes.results
+
+    def test_partners_come_along(self):
+        chosen = guests.with_partners(self.guests[:1], self.guests)
+        self.assertEqual([guest.name for guest in chosen], ["a", "b"])
+        self.assertEqual(guests.with_partners(self.guests[1:2], self.guests), self.guests[1:2])
+
+    def test_they_start_together(self):
+        started = [(vm.name, vm.keys.get("start")) for vm in guests.configured(self.guests, WORLD)]
+        self.assertEqual(started, [("x", None), ("a", None), ("b", "beside")])
+
+    def test_each_is_judged_by_its_own_lines(self):
+        results = self.results(
+            "[ 1.000000] info  vm a: started", "[ 1.000000] info  vm b: started", "a| 1..1",
+            "b| not ok 1 - worse", "a| ok 1 - bet", "b| 1..1", "a|+ter", "b: ok", "ok 2 - nobody's",
+            "[ 1.000000] info  vm b: stopped: debug-exit code 1",
+            "[ 1.000000] info  vm a: stopped: debug-exit code 1")
+        self.assertEqual((results["a"].passed, results["a"].failures), (1, []))
+        self.assertEqual((results["b"].passed, results["b"].failures), (0, ["not ok: worse"]))
+        self.assertIn(b"ok 1 - better\n", results["a"].log)
+
+    def test_one_after_the_other_is_not_side_by_side(self):
+        results = self.results(
+            "[ 1.000000] info  vm a: started", "a| 1..1", "a| ok 1",
+            "[ 1.000000] info  vm a: stopped: debug-exit code 1")
+        self.assertEqual(results["a"].failures, ["'b' did not run at the same time"])
+
+
 def log(text):
     return f"[    1.000000] info  {text}\r\n".encode()
 

@@ -11,6 +11,9 @@ LOG_LINE = re.compile(STAMP)
 CHATTER = re.compile(STAMP + r"(info|debug) |Lapwing |lapwing: (?!refused|returning)")
 VM_STARTED = re.compile(STAMP + r"info  vm (\S+): started")
 VM_STOPPED = re.compile(STAMP + r"info  vm (\S+): stopped: (.*)")
+NOT_GIVEN_BACK = re.compile(STAMP + r"error lapwing: (\d+ of \d+ bytes of free memory are left.*)")
+# What a VM that runs beside others prints: its name, "+" when it goes on with a line, the text.
+PART_OF_LINE = re.compile(r"([\w.-]+)\|([ +])(.*)")
 ALL_DONE = re.compile(STAMP + r"info  lapwing: all VMs are done")
 REFUSED = re.compile(r"lapwing: refused: (.*)")
 RETURNED = re.compile(r"lapwing: returning to the firmware: (.*)")
@@ -42,6 +45,10 @@ class Story:
         if ALL_DONE.match(self._rest.decode(errors="replace")):
             self.done = True
         return texts
+
+    def open_line(self):
+        """The line that has not ended yet, as text."""
+        return self._rest.decode(errors="replace")
 
     def _line(self, text):
         if match := VM_STARTED.match(text):
