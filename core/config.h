@@ -42,7 +42,7 @@ enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
 enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };
 
 /* Help of the processor with the APIC. As enum vmx_apic_help. */
-enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF };
+enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF, CONFIG_HELP_ON };
 enum { CONFIG_APIC_HELPS = 7 };
 
 /* How a VM's APIC IDs divide: SDM Vol 3A, "Hierarchical Mapping of Shared Resources". */
@@ -78,7 +78,7 @@ struct config_vm {
     uint32_t apic_help[CONFIG_APIC_HELPS]; /* enum config_help */
     uint32_t start;                        /* enum config_start; of the first VM _AFTER */
     uint32_t on_exit;                      /* enum config_on_exit */
-    uint32_t intercept_exceptions;         /* 1: all of them */
+    uint32_t intercept_exceptions;         /* enum config_help */
     uint32_t hyperv;                       /* 1: offered */
     uint32_t vtls;                         /* virtual trust levels that its guest may have */
     uint64_t time_limit_ns;                /* of guest time; 0: none */

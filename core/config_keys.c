@@ -46,6 +46,7 @@ static const char *const no_yes_words[] = {"no", "yes", NULL};
 #define VM(field)      .section = CONFIG_SECTION_VM, .offset = offsetof(struct config_vm, field)
 
 static const char *const auto_off_words[] = {"auto", "off", NULL};
+static const char *const auto_off_on_words[] = {"auto", "off", "on", NULL};
 
 /* Of the processor's help with the APIC one kind, by its number. */
 #define APIC_HELP(number, key, text)                                                               \
@@ -138,18 +139,26 @@ const struct config_key config_keys[] = {
     APIC_HELP(1, "apic_access", "the APIC-access page: the registers in memory"),
     APIC_HELP(2, "x2apic_virtualization", "x2APIC virtualization: the registers as MSRs"),
     APIC_HELP(3, "apic_registers", "APIC-register virtualization: reads of registers"),
-    APIC_HELP(4, "virtual_interrupts", "virtual-interrupt delivery, EOI and self-IPI"),
+    {
+        VM(apic_help[4]),
+        .name = "virtual_interrupts",
+        .kind = CONFIG_KIND_WORD,
+        .words = auto_off_on_words,
+        .fallback = "auto",
+        .doc = "Whether the processor may help with virtual-interrupt delivery, EOI and self-IPI; "
+               "by default where it does so without defect: docs/errata.md.",
+    },
     APIC_HELP(5, "posted_interrupts", "posted interrupts: IPIs into a running guest"),
     APIC_HELP(6, "ipi_virtualization", "IPI virtualization: IPIs out of one"),
     {
         VM(intercept_exceptions),
         .name = "intercept_exceptions",
         .kind = CONFIG_KIND_WORD,
-        .words = off_on_words,
-        .fallback = "off",
+        .words = auto_off_on_words,
+        .fallback = "auto",
         .doc =
-            "Whether all exceptions of the guest pass through Lapwing, which costs a VM exit each: "
-            "docs/errata.md.",
+            "Whether all exceptions of the guest pass through Lapwing, which costs a VM exit each; "
+            "by default where a processor's defect asks for it: docs/errata.md.",
     },
     {
         VM(hyperv),

@@ -140,11 +140,24 @@ static struct lapic *lapic_of(struct vcpu *vcpu)
 
 _Static_assert((int)CONFIG_APIC_HELPS == (int)VMX_APIC_HELPS, "each has a key, in this order");
 
+/* Whether the configuration wants it. Delivery has a defect on one processor: docs/errata.md. */
+static bool wants_help(const struct vm *vm, enum vmx_apic_help help)
+{
+    enum config_help word = (enum config_help)vm->config->apic_help[help];
+    bool defective = help == VMX_APIC_DELIVERY && vmx_caps_is_bochs(this_cpu()->vmx->caps);
+
+    return word == CONFIG_HELP_ON || (word == CONFIG_HELP_AUTO && !defective);
+}
+
 static void log_help(const struct vm *vm, vmx_apic_set wanted)
 {
     for (unsigned help = 0; help < VMX_APIC_HELPS; help++) {
         const char *refusal = vmx_apic_refusal(this_cpu()->vmx->caps, wanted, help);
+        bool avoided =
+            !vmx_apic_in(wanted, help) && vm->config->apic_help[help] == CONFIG_HELP_AUTO;
 
+        if (avoided && refusal != NULL)
+            refusal = "not without defects in this processor";
         log_info("vm %s: %s: %s%s", vm->config->name, vmx_apic_name(help),
                  refusal == NULL ? "on" : "off: ", refusal == NULL ? "" : refusal);
     }
@@ -155,7 +168,7 @@ static void choose_help(struct vm *vm)
     vmx_apic_set wanted = 0;
 
     for (unsigned help = 0; help < VMX_APIC_HELPS; help++)
-        if (vm->config->apic_help[help] == CONFIG_HELP_AUTO)
+        if (wants_help(vm, help))
             wanted |= 1u << help;
     vm->apic_help = vmx_apic_usable(this_cpu()->vmx->caps, wanted);
     log_help(vm, wanted);

@@ -20,6 +20,19 @@
 
 enum { NMIS_MAX = 2 }; /* one being delivered and one latched, as a processor can hold */
 
+static bool intercept_exceptions(const struct vm *vm)
+{
+    switch ((enum config_help)vm->config->intercept_exceptions) {
+    case CONFIG_HELP_ON:
+        return true;
+    case CONFIG_HELP_OFF:
+        return false;
+    case CONFIG_HELP_AUTO:
+        break;
+    }
+    return vmx_caps_is_bochs(this_cpu()->vmx->caps);
+}
+
 static bool create_context(struct vcpu *vcpu, unsigned vtl)
 {
     struct context *ctx = &vcpu->contexts[vtl];
@@ -32,7 +45,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
         return false;
     }
     guest_policy(&policy);
-    policy.intercept_exceptions = vcpu->vm->config->intercept_exceptions;
+    policy.intercept_exceptions = intercept_exceptions(vcpu->vm);
     if (!vmx_context_init(&ctx->vmx, this_cpu()->vmx, &policy, &exit_client, ctx, &vcpu->regs,
                           &vcpu->vm->ept[vtl])) {
         guest_apic_destroy(ctx);

@@ -34,7 +34,7 @@ RUN_OPTIONS = $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd 
 
 .PHONY: run image emulator
 run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm
-	$(Q)tools/run $(RUN_OPTIONS) --work-around --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
+	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick
 	$(call say,IMAGE)

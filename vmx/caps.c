@@ -190,6 +190,13 @@ uint32_t vmx_revision(const struct vmx_caps *caps)
     return caps->word[VMX_BASIC].may_be_1 & MASK(30, 0);
 }
 
+bool vmx_caps_is_bochs(const struct vmx_caps *caps)
+{
+    enum { BOCHS_REVISION = 0x2b, BOCHS_REGION_SIZE = 4096 };
+    uint64_t size = field_get(caps->word[VMX_BASIC].may_be_1, MASK(44, 32));
+    return vmx_revision(caps) == BOCHS_REVISION && size == BOCHS_REGION_SIZE;
+}
+
 unsigned vmx_preemption_timer_shift(const struct vmx_caps *caps)
 {
     return caps->misc & MASK(4, 0);

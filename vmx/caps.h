@@ -121,6 +121,9 @@ const char *vmx_caps_missing(const struct vmx_caps *caps, enum vmx_feature *next
 /* Whether the feature may be used. Costs table look-ups: keep it out of the exit path. */
 bool vmx_has(const struct vmx_caps *caps, enum vmx_feature feature);
 
+/* Bochs, which at times delivers interrupts and reports exceptions wrongly: docs/errata.md. */
+bool vmx_caps_is_bochs(const struct vmx_caps *caps);
+
 /* The name for people, and whether we refuse to run without it, of features below VMX_FEATURES. */
 const char *vmx_feature_name(enum vmx_feature feature);
 bool vmx_feature_required(enum vmx_feature feature);

@@ -188,6 +188,18 @@ static void test_feature_control(void **state)
     assert_non_null(vmx_feature_control_refusal(3));
 }
 
+static void test_bochs_is_told_by_its_vmcs(void **state)
+{
+    (void)state;
+    struct vmx_caps caps = {0};
+    caps.word[VMX_BASIC].may_be_1 = 0x00d810000000002b;
+    assert_true(vmx_caps_is_bochs(&caps));
+    caps.word[VMX_BASIC].may_be_1 = 0x00da04000000002b;
+    assert_false(vmx_caps_is_bochs(&caps));
+    caps.word[VMX_BASIC].may_be_1 = 0x00d8100011e57ed0;
+    assert_false(vmx_caps_is_bochs(&caps));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_wanted_features_may_be_missing),
         cmocka_unit_test(test_without_true_controls),
         cmocka_unit_test(test_control_value),
+        cmocka_unit_test(test_bochs_is_told_by_its_vmcs),
         cmocka_unit_test(test_feature_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

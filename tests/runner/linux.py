@@ -30,7 +30,7 @@ class Boot:
 
     def vm(self):
         cmdline = "console=ttyS0" + ("" if self.x2apic else " nox2apic")
-        keys = self.world.emulator.vm_keys | {"vcpus": self.vcpus}
+        keys = {"vcpus": self.vcpus}
         if self.hyperv:
             keys["hyperv"] = "on"
         return config.Vm("linux", self.kernel, paths.INITRAMFS, cmdline, keys=keys)

@@ -17,12 +17,16 @@ class World:
     vm_keys: dict = field(default_factory=dict)  # of every guest that does not say otherwise
 
 
+# The guests stand what Bochs does wrong (docs/errata.md), but on the Haswell model and on 2.7 for
+# virtual interrupts that come while interrupts are disabled.
+AS_IT_IS = {"intercept_exceptions": "off"}
 BOCHS = (
-    World("skylake_x", emulators.BOCHS_3_0, "corei7_skylake_x", 1, True),
+    World("skylake_x", emulators.BOCHS_3_0, "corei7_skylake_x", 1, True,
+          vm_keys=AS_IT_IS | {"virtual_interrupts": "on"}),
     World("haswell", emulators.BOCHS_3_0, "corei7_haswell_4770", 1, processors_only=True,
-          vm_keys={"virtual_interrupts": "off"}),  # delivers with IF clear: docs/errata.md
-    World("sandy_bridge", emulators.BOCHS_3_0, "corei7_sandy_bridge_2600k", 1),
-    World("bochs_2.7", emulators.BOCHS_2_7, "corei7_skylake_x", 2),
+          vm_keys=AS_IT_IS),
+    World("sandy_bridge", emulators.BOCHS_3_0, "corei7_sandy_bridge_2600k", 1, vm_keys=AS_IT_IS),
+    World("bochs_2.7", emulators.BOCHS_2_7, "corei7_skylake_x", 2, vm_keys=AS_IT_IS),
 )
 KVM = (World("kvm", emulators.QEMU, "host", 1, True),)
 

@@ -39,8 +39,6 @@ class Bochs:
     """Bochs, deterministic: time counts emulated instructions, and the disk is never written."""
 
     exit_key = "bochs"  # value of the configuration's emulator_exit
-    # Keys for a VM with an ordinary system: docs/errata.md.
-    vm_keys = {"intercept_exceptions": "on", "virtual_interrupts": "off"}
 
     def __init__(self, version):
         self.version = version
@@ -106,7 +104,6 @@ class Qemu:
     """QEMU. Without KVM it runs, but its CPU has no VMX and Lapwing says so."""
 
     exit_key = "qemu"
-    vm_keys = {}
     name = "qemu"
     title = "QEMU"
     default_model = "host"

@@ -44,7 +44,7 @@ def _demo(name, exit_key):
     return files | {disk.CONFIG_FILE: config.head(exit_key) + text.encode()}
 
 
-def partition(options, exit_key, vm_keys=None):
+def partition(options, exit_key):
     """The files of the EFI system partition, ready for disk.make()."""
     if options.demo:
         files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key)
@@ -54,7 +54,7 @@ def partition(options, exit_key, vm_keys=None):
         modules = [(Path(path), text) for path, _, text in
                    (module.partition(" ") for module in options.module)]
         guest = config.Vm("guest", options.kernel, options.initrd, options.cmdline, modules,
-                          (vm_keys or {}) | dict(map(_pair, options.key)))
+                          dict(map(_pair, options.key)))
         files = config.image_files([guest], exit_key, options.efi)
     files.update((name, Path(value)) for name, value in map(_pair, options.file))
     for path in files.values():
