@@ -165,7 +165,8 @@ static enum vmx_action translate(struct vcpu *vcpu, gva_t gla, size_t size, unsi
         struct span *span = &spans[*count];
 
         gla = wrap(&w.env, gla);
-        *span = (struct span){.size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))))};
+        *span = (struct span){0};
+        span->size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
         enum vmx_action action = translate_page(&w, gla, access, &span->gpa, fault);
         if (action != VMX_NEXT)
             return action;
