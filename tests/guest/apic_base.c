@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* IA32_APIC_BASE: switching the local APIC off and on, and moving its page. */
 #include "tests/guest/guest.h"
 

@@ -30,7 +30,8 @@
  *                                another cmdline; repeatable
  *   // long_variant: NAME K=V .. the same, only in "make test-long"
  *   // group: NAME              runs side by side with all others of this group
- *   // apic: yes                 also with parts of the hardware's APIC virtualization off
+ *   // apic: yes K=V ...         also without the hardware's APIC virtualization, and in "make
+ *                                test-long" with each part of it off; then with these keys
  *   // worlds: all               or a comma-separated list of "without:WORLD", then the reason
  *                                in ()
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* HLT sleeps until an interrupt that can be delivered, and goes on behind itself. */
 #include "tests/guest/guest.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* External interrupts: held while IF is clear or a shadow lasts, then delivered at the first
    possible place, also when the instruction before it leaves the guest. */
 #include "tests/guest/guest.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* The I/O APIC: registers, edge and level, destinations. The UART's transmitter interrupt drives
    pin 4. Source: Intel 82093AA data sheet; EOI register: ICH data sheets. */
 #include "tests/guest/guest.h"

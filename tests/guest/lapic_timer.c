@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* The local APIC's timer, one-shot and periodic, against the PM timer. */
 #include "tests/guest/guest.h"
 

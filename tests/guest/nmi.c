@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // variant: intercepted intercept_exceptions=on
+// apic: yes
 /* NMIs: delivered whatever IF says, one at a time, the next one not before IRET.
    SDM Vol 3A, "Nonmaskable Interrupt (NMI)". */
 #include "tests/guest/guest.h"

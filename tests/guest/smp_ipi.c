@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // vcpus: 4
 // time_limit: 30s
+// apic: yes
 /* Every kind of IPI between every pair of processors, in xAPIC and in x2APIC mode, to halted and to
    running ones: who takes it, how often, and that nobody else does. SDM Vol 3A, "Determining IPI
    Destination" and "Interrupt Command Register (ICR)". */

@@ -71,20 +71,12 @@ static void let_send(unsigned vector)
         bail_out("the other processor does not send");
 }
 
-/* Until it shows in the IRR, which it does while it is held back. Bochs lets no external interrupt
-   end non-root operation that was entered with IF clear, until the guest writes IF: the hypervisor
-   would not learn that there is something to look at. */
+/* Until it shows in the IRR, which it does while it is held back. */
 static void receive(unsigned vector)
 {
-    bool masked = !(read_flags() & FLAGS_IF);
-    uint64_t end = rdtsc() + 1000 * tsc_per_ms();
     let_send(vector);
-    while (!lapic_bit(LAPIC_IRR, vector)) {
-        if (masked)
-            cli();
-        if (rdtsc() > end)
-            bail_out("vector 0x%x does not arrive", vector);
-    }
+    if (!WAIT_UNTIL(lapic_bit(LAPIC_IRR, vector), 1000))
+        bail_out("vector 0x%x does not arrive", vector);
 }
 
 /* ---- What the handlers see ---- */
@@ -258,7 +250,7 @@ static void processor_priority(void)
 
 static const uint8_t nested[] = {0x30, 0x41, 0x52, 0x73, 0xa4, 0xf5};
 enum { DEPTH = sizeof(nested) };
-static unsigned depth;
+static volatile unsigned depth;
 
 /* Vectors in service, as ISR has them. */
 static void see_in_service(unsigned count)
@@ -276,7 +268,7 @@ static void see_in_service(unsigned count)
 static void on_nested(struct trap_frame *frame)
 {
     note(frame);
-    if (frame->vector != nested[depth]) {
+    if (depth == DEPTH || frame->vector != nested[depth]) {
         lapic_eoi();
         return;
     }
@@ -285,9 +277,9 @@ static void on_nested(struct trap_frame *frame)
     sti_nop();
     receive((unsigned)frame->vector ^ 0x8);
     if (depth < DEPTH) {
-        let_send(nested[depth]);
-        unsigned now = depth;
-        WAIT_UNTIL(depth == DEPTH && !lapic_bit(LAPIC_ISR, nested[now]), 1000);
+        unsigned next = nested[depth];
+        let_send(next);
+        WAIT_UNTIL(depth == DEPTH && !lapic_bit(LAPIC_ISR, next), 1000);
     }
     cli();
     unsigned level = 0;
@@ -317,6 +309,13 @@ static void nesting(void)
 
 static uint32_t pending[WORDS];
 
+/* Bit 0 is reserved; docs/errata.md, "Bochs 3.0's". */
+static uint32_t bank_word(unsigned bank, unsigned word)
+{
+    uint32_t value = lapic_read(bank + word * 16);
+    return bank == LAPIC_IRR && word == 0 ? value & ~1u : value;
+}
+
 static unsigned spread(unsigned word)
 {
     return (word ? word * 32 : 16) + word * 3;
@@ -328,7 +327,7 @@ static void see_words(unsigned bank, unsigned only, const char *what)
         uint32_t expected = bank == LAPIC_IRR ? pending[word] : 0;
         if (only && only / 32 == word)
             expected |= 1u << only % 32;
-        see(lapic_read(bank + word * 16), expected, what, word);
+        see(bank_word(bank, word), expected, what, word);
     }
 }
 
@@ -347,16 +346,17 @@ static void on_spread(struct trap_frame *frame)
 static void all_words(void)
 {
     times = 0;
-    cli();
+    write_cr8(15);
     for (unsigned word = 0; word < WORDS; word++) {
         set_handler(spread(word), on_spread);
         pending[word] = 1u << spread(word) % 32;
         receive(spread(word));
     }
-    see_words(LAPIC_IRR, 0, "IRR with IF clear, word");
-    see_words(LAPIC_ISR, 0, "ISR with IF clear, word");
-    see(lapic_read(LAPIC_PPR), 0, "PPR with IF clear", 0);
-    sti_nop();
+    see_words(LAPIC_IRR, 0, "IRR before, word");
+    see_words(LAPIC_ISR, 0, "ISR before, word");
+    see(lapic_read(LAPIC_PPR), 0xf0, "PPR before", 0);
+    see(times, 0, "interrupts before", 0);
+    write_cr8(0);
     see(times, WORDS, "interrupts after", 0);
     for (unsigned nth = 0; nth < WORDS; nth++)
         see(taken[nth].vector, spread(WORDS - 1 - nth), "taken", nth);
@@ -370,7 +370,7 @@ static void no_effect(void)
 {
     use_handlers(on_interrupt);
     times = 0;
-    cli();
+    write_cr8(15);
     receive(0x47);
     lapic_eoi();
     lapic_eoi();
@@ -378,7 +378,7 @@ static void no_effect(void)
     lapic_write(LAPIC_SVR, SPURIOUS);
     see(lapic_bit(LAPIC_IRR, 0x47), true, "IRR when disabled", 0x47);
     let_send(0x57);
-    sti_nop();
+    write_cr8(0);
     see(times, 1, "interrupts when disabled", 0);
     see_taken(0, 0x47);
     lapic_enable();
@@ -482,12 +482,6 @@ static void storm(void)
         closed = false;
         write_cr8(4);
         dawdle(turns & 0x7);
-        cli();
-        closed = true;
-        dawdle(turns & 0x1f);
-        closed = false;
-        sti();
-        dawdle(turns & 0x7);
         lapic_write(LAPIC_TPR, 0x5f);
         closed = true;
         dawdle(turns & 0xf);
@@ -500,7 +494,7 @@ static void storm(void)
         see(this_cpu()->count[STORM_VECTOR + n] - before[n], STORM, "messages of sender", n);
     }
     see(violations, 0, "interrupts while closed or with a wrong PPR", 0);
-    done("TPR, CR8 and IF opened and closed under messages of two others");
+    done("TPR and CR8 opened and closed under messages of two others");
 }
 
 /* ---- On every processor ---- */

@@ -3,7 +3,7 @@
 // time_limit: 120s
 // cmdline: 100000
 // long_variant: million cmdline=1000000 time_limit=600s
-// apic: yes
+// apic: yes cmdline=20000
 /* A storm of IPIs, as many as the command line says, each counted by each acceptor exactly once. As
    equal vectors collapse while one is pending, every message has a vector of which no other is
    under way: three tokens go around in rings, two rounds of multicasts follow each other. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* The local APIC's timer in TSC-deadline mode. SDM Vol 3A, "TSC-Deadline Mode". */
 #include "tests/guest/guest.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* The local APIC in x2APIC mode: the MSR space with its faults, interrupts to itself, the way back.
    SDM Vol 3A, "Extended XAPIC (x2APIC)". */
 #include "tests/guest/guest.h"

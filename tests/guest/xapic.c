@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* The local APIC in xAPIC mode: register rules, self-sent interrupts, priorities, errors.
    SDM Vol 3A, "Advanced Programmable Interrupt Controller (APIC)". */
 #include "tests/guest/guest.h"

@@ -17,7 +17,9 @@ SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads",
            "hyperv", "vtls", "debug_exit", "testdev", "fw_cfg",
            "fw_cfg_file", "load_address")
-APIC_KEYS = ()  # what of the hardware's APIC virtualization a VM can do without
+# What of the hardware's APIC virtualization a VM can do without. No emulator has IPI virtualization.
+APIC_KEYS = ("tpr_shadow", "apic_access", "apic_registers", "virtual_interrupts",
+             "x2apic_virtualization", "posted_interrupts")
 DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
 WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
@@ -37,7 +39,7 @@ class Guest:
     keys: dict = field(default_factory=lambda: {"memory": "64M", "time_limit": "10s"})
     expect: str = "debug-exit code 1"
     without: dict = field(default_factory=dict)  # world: reason
-    apic: bool = False  # also runs without the hardware's APIC virtualization
+    apic: dict = None  # also runs without the hardware's APIC virtualization, with these keys
     variants: dict = field(default_factory=dict)  # name: further keys
     long_variants: dict = field(default_factory=dict)
     group: str = ""  # of VMs that run side by side
@@ -56,27 +58,34 @@ class Guest:
 
     def runs(self, world, long):
         """This guest and its variants, or those that only run at length."""
-        variants = {}
-        if self.apic and world.apic_keys_in_turn:
-            variants = {f"{key}=off": {key: "off"} for key in APIC_KEYS}
-        if self.apic and APIC_KEYS:
-            variants["all=off"] = {key: "off" for key in APIC_KEYS}
-        chosen = self.variants | variants
         whole = long == (world.processors_only and not self.is_about_processors())
+        chosen = self.variants | self.without_apic_help() if whole else {}
         if long:
-            chosen = self.long_variants | (chosen if whole else {})
-        elif not whole:
-            chosen = {}
+            chosen = chosen | self.long_variants | self.apic_help_in_turn(world)
         guests = [self.variant(number, *variant) for number, variant in enumerate(chosen.items())]
         return [self, *guests] if whole else guests
 
+    def without_apic_help(self):
+        if self.apic is None:
+            return {}
+        return {"all=off": self.apic | {key: "off" for key in APIC_KEYS}}
+
+    def apic_help_in_turn(self, world):
+        if self.apic is None or not world.apic_keys_in_turn:
+            return {}
+        return {f"{key}=off": self.apic | {key: "off"} for key in APIC_KEYS}
+
     def is_about_processors(self):
-        return self.apic or not self.keys.keys().isdisjoint(("vcpus", "apic_ids"))
+        return self.apic is not None or not self.keys.keys().isdisjoint(("vcpus", "apic_ids"))
 
     def seconds(self):
         """Its time limit in seconds."""
         number, unit = re.fullmatch(r"(\d+)\s*(ms|s|min)", self.keys["time_limit"]).groups()
         return int(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
+
+
+def keys_of(words):
+    return dict(word.split("=", 1) for word in words)
 
 
 def read(source):
@@ -94,9 +103,9 @@ def read(source):
             guest.without = dict(WITHOUT.findall(value))
         elif key in ("variant", "long_variant"):
             name, *words = value.split()
-            getattr(guest, key + "s")[name] = dict(word.split("=", 1) for word in words)
+            getattr(guest, key + "s")[name] = keys_of(words)
         elif key == "apic":
-            guest.apic = value == "yes"
+            guest.apic = keys_of(value.split()[1:])
         elif key in VM_KEYS:
             guest.keys[key] = value
         elif key in ("cmdline", "expect", "group"):

@@ -91,6 +91,15 @@ class Variants(unittest.TestCase):
         self.assertEqual(variant.keys, guest.keys | {"id_match": "knl"})
         self.assertEqual([guest.name for guest in guest.runs(WORLD, True)], ["x+d"])
 
+    def test_apic_virtualization(self):
+        guest = guests.Guest("x", apic={"cmdline": "a"})
+        alone, none = guest.runs(WORLD, False)
+        self.assertEqual((alone.name, alone.cmdline, none.name), ("x", "", "x+all=off"))
+        self.assertEqual((none.cmdline, none.keys["tpr_shadow"]), ("a", "off"))
+        in_turn = guest.runs(WORLD, True)
+        self.assertEqual([run.name for run in in_turn], [f"x+{key}=off" for key in guests.APIC_KEYS])
+        self.assertEqual((in_turn[0].cmdline, in_turn[0].keys["tpr_shadow"]), ("a", "off"))
+
 
 class Notes:
     """Stands for the report."""
