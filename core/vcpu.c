@@ -151,11 +151,13 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
 
 void vcpu_start_clock(struct vcpu *vcpu)
 {
-    struct vmx_context *vmx = &vcpu->contexts[0].vmx;
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++) {
+        struct vmx_context *vmx = &vcpu->contexts[vtl].vmx;
 
-    vmx_load(this_cpu()->vmx, vmx);
-    vmx_set_tsc_offset(vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
-    vmx_unload(vmx);
+        vmx_load(this_cpu()->vmx, vmx);
+        vmx_set_tsc_offset(vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
+        vmx_unload(vmx);
+    }
 }
 
 uint64_t vcpu_cr4(struct vcpu *vcpu)

@@ -293,6 +293,21 @@ static void look_at_xmm(uintptr_t unused)
     asm volatile("movq %0, %%xmm3" : : "r"(0x8888ul));
 }
 
+static volatile uint64_t tsc_in_vtl1;
+
+static void look_at_tsc(uintptr_t unused)
+{
+    (void)unused;
+    tsc_in_vtl1 = rdtsc();
+}
+
+static void one_tsc(void)
+{
+    uint64_t before = rdtsc();
+    vsm_run(look_at_tsc, 0);
+    in_range(tsc_in_vtl1, before, rdtsc(), "all VTLs read one TSC");
+}
+
 static void vectors(void)
 {
     uint64_t value;
@@ -398,5 +413,6 @@ void test_main(void)
     synthetic_registers();
     by_instruction();
     vectors();
+    one_tsc();
     events();
 }
