@@ -301,12 +301,15 @@ static __attribute__((noinline)) void update_processor(struct context *ctx)
         ctx->state = CONTEXT_RUNNABLE;
 }
 
+bool guest_apic_has_changed(const struct context *ctx)
+{
+    return lapic_identity(&ctx->lapic) != ctx->apic_identity || ctx->lapic.base != ctx->apic_base ||
+           auto_eoi(ctx) != ctx->apic_auto_eoi;
+}
+
 void guest_apic_deliver(struct context *ctx)
 {
-    const struct lapic *lapic = &ctx->lapic;
-
-    if (lapic_identity(lapic) != ctx->apic_identity || lapic->base != ctx->apic_base ||
-        auto_eoi(ctx) != ctx->apic_auto_eoi)
+    if (guest_apic_has_changed(ctx))
         adapt(ctx);
     if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY))
         update_processor(ctx);

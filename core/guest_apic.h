@@ -58,6 +58,9 @@ void guest_apic_write_tpr(struct vcpu *vcpu, uint8_t value);
 void guest_apic_written(struct vcpu *vcpu, uint16_t offset);
 void guest_apic_ended(struct vcpu *vcpu, uint8_t vector);
 
+/* Whether the processor's help is not the right one any more; guest_apic_deliver() sees to it. */
+bool guest_apic_has_changed(const struct context *ctx);
+
 /* What the guest can take of its APIC's interrupts, it is given now or as soon as it can. */
 void guest_apic_deliver(struct context *ctx);
 

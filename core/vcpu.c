@@ -382,7 +382,7 @@ static void settle(struct vcpu *vcpu)
 void vcpu_switched(struct vcpu *vcpu)
 {
     struct context *to = vcpu->active;
-    bool quiet = to->state == CONTEXT_RUNNABLE;
+    bool quiet = to->state == CONTEXT_RUNNABLE && !guest_apic_has_changed(to);
 
     for (const struct context *ctx = to; ctx < vcpu->contexts + vcpu->vm->vtls; ctx++)
         quiet = quiet && ctx->nmis == 0 && lapic_highest_irr(&ctx->lapic) == 0 &&
