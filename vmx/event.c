@@ -235,9 +235,7 @@ static void reflect(struct vmx_context *ctx, uint32_t info)
         .error = info & EVENT_HAS_ERROR ? vmread32(EXIT_ERROR_CODE) : 0,
         .address = vmread(EXIT_QUALIFICATION), /* of #PF; others have none */
     };
-    uint64_t rflags = vmread(GUEST_RFLAGS);
     vmx_inject_exception(ctx, &exception);
-    vmwrite(GUEST_RFLAGS, rflags); /* the exit has set RF where it belongs */
 }
 
 /*
