@@ -167,15 +167,15 @@ static void to_x2apic(uintptr_t argument)
     lapic_enter_x2apic();
 }
 
+/* Two share a real processor in slices of 1 ms, and the one that waits for the others spins: it
+ * keeps its slice where the real one does not report PAUSE loops. */
 static void halted_and_running(void)
 {
+    shortest = 5 * tsc_per_ms();
+    slack = shortest / 2;
     smp_idle(true);
-    shortest = tsc_per_ms();
-    slack = shortest / 5;
     all_at_once();
     smp_idle(false);
-    shortest = 3 * tsc_per_ms(); /* two processors share a real one in slices of 1 ms */
-    slack = shortest / 2;
     all_at_once();
 }
 
