@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// worlds: without:bochs_2.7 (its NMIs stay blocked behind the IRET of a handler that a VM exit met)
+// worlds: without:bochs_2.7 (NMIs stay blocked there: docs/errata.md)
 // vcpus: 4
 // time_limit: 60s
 // apic: yes
