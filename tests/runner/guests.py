@@ -268,8 +268,10 @@ def run(world, guests, report):
         return
     left = []
     for guest in guests:
-        if world.name in guest.without:
-            report.add(Result(f"{world.name}/{guest.name}", 0, [], [guest.without[world.name]]))
+        reason = guest.without.get(world.name) or (
+            guest.is_about_processors() and world.shares_badly)
+        if reason:
+            report.add(Result(f"{world.name}/{guest.name}", 0, [], [reason]))
         else:
             left.append(guest)
     image = KEPT / f"{world.name}.img"
