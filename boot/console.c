@@ -35,13 +35,13 @@ static bool firmware_uses_serial(void)
 void console_start(void)
 {
     firmware_console = boot_system->ConOut != NULL;
-    serial_console = !firmware_uses_serial() && host_uart_init();
+    serial_console = !firmware_uses_serial() && host_uart_init(HOST_COM1);
 }
 
 void console_leave_firmware(void)
 {
     firmware_console = false;
-    serial_console = host_uart_init();
+    serial_console = host_uart_init(HOST_COM1);
 }
 
 static void write_text(const char *text)
@@ -58,7 +58,7 @@ static void write_text(const char *text)
     if (firmware_console)
         boot_system->ConOut->OutputString(boot_system->ConOut, wide);
     for (size_t i = 0; serial_console && i < n; i++)
-        host_uart_send((char)wide[i]);
+        host_uart_send(HOST_COM1, (char)wide[i]);
 }
 
 void print(const char *fmt, ...)

@@ -24,7 +24,7 @@ static bool input_enabled;
 
 void console_init(void)
 {
-    output.uart = host_uart_init();
+    output.uart = host_uart_init(HOST_COM1);
 }
 
 void console_add_framebuffer(const struct handover_framebuffer *framebuffer)
@@ -42,7 +42,7 @@ static void put(const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (output.uart)
-            host_uart_send(bytes[i]);
+            host_uart_send(HOST_COM1, bytes[i]);
         if (output.framebuffer)
             host_framebuffer_put(bytes[i]);
         if (bytes[i] != '\r')
@@ -90,13 +90,13 @@ void console_write_line(const char *text, size_t n)
 
 int console_read(void)
 {
-    return host_uart_receive();
+    return host_uart_receive(HOST_COM1);
 }
 
 void console_want_input(bool wanted)
 {
     if (input_enabled)
-        host_uart_enable_interrupt(wanted);
+        host_uart_enable_interrupt(HOST_COM1, wanted);
 }
 
 void console_enable_input(const struct cpu *cpu, void (*on_input)(void))
@@ -104,7 +104,7 @@ void console_enable_input(const struct cpu *cpu, void (*on_input)(void))
     if (!output.uart)
         return;
     interrupt_register(VECTOR_CONSOLE, on_input);
-    input_enabled = interrupt_route_isa(HOST_UART_IRQ, cpu, VECTOR_CONSOLE);
+    input_enabled = interrupt_route_isa(HOST_COM1_IRQ, cpu, VECTOR_CONSOLE);
     if (!input_enabled)
         log_warn("console: no interrupt route for the UART, nothing can be typed");
 }

@@ -2,19 +2,20 @@
 /* Polled transmitter and interrupt-driven receiver, as in National's PC16550D data sheet. */
 #include "drivers/host/uart.h"
 
+#include "core/bits.h"
 #include "core/x86.h"
 
+/* Offsets from the first port. */
 enum {
-    PORT = 0x3f8,
-    DATA = PORT + 0,
-    DIVISOR_LOW = PORT + 0,
-    IER = PORT + 1,
-    DIVISOR_HIGH = PORT + 1,
-    FCR = PORT + 2,
-    LCR = PORT + 3,
-    MCR = PORT + 4,
-    LSR = PORT + 5,
-    SCR = PORT + 7,
+    DATA = 0,
+    DIVISOR_LOW = 0,
+    IER = 1,
+    DIVISOR_HIGH = 1,
+    FCR = 2,
+    LCR = 3,
+    MCR = 4,
+    LSR = 5,
+    SCR = 7,
 };
 
 enum {
@@ -29,56 +30,78 @@ enum {
     SEND_SPINS_MAX = 200000, /* a port read takes about 1 us; a byte takes 87 us */
 };
 
-static bool stalled;
+static const uint16_t first_port[] = {[HOST_COM1] = 0x3f8, [HOST_COM2] = 0x2f8};
 
-static bool is_present(void)
+static bool stalled[ARRAY_SIZE(first_port)];
+
+static uint8_t get(enum host_uart uart, unsigned reg)
 {
-    out8(SCR, 0x5a);
-    if (in8(SCR) != 0x5a)
-        return false;
-    out8(SCR, 0xa5);
-    return in8(SCR) == 0xa5;
+    return in8((uint16_t)(first_port[uart] + reg));
 }
 
-bool host_uart_init(void)
+static void put(enum host_uart uart, unsigned reg, uint8_t value)
 {
-    if (!is_present())
+    out8((uint16_t)(first_port[uart] + reg), value);
+}
+
+static bool is_present(enum host_uart uart)
+{
+    put(uart, SCR, 0x5a);
+    if (get(uart, SCR) != 0x5a)
         return false;
-    out8(IER, 0);
-    out8(LCR, LCR_DIVISOR | LCR_8N1);
-    out8(DIVISOR_LOW, DIVISOR_115200);
-    out8(DIVISOR_HIGH, 0);
-    out8(LCR, LCR_8N1);
-    out8(FCR, FCR_ENABLE_AND_CLEAR);
-    out8(MCR, MCR_DTR_RTS_OUT2);
+    put(uart, SCR, 0xa5);
+    return get(uart, SCR) == 0xa5;
+}
+
+bool host_uart_init(enum host_uart uart)
+{
+    if (!is_present(uart))
+        return false;
+    put(uart, IER, 0);
+    put(uart, LCR, LCR_DIVISOR | LCR_8N1);
+    put(uart, DIVISOR_LOW, DIVISOR_115200);
+    put(uart, DIVISOR_HIGH, 0);
+    put(uart, LCR, LCR_8N1);
+    put(uart, FCR, FCR_ENABLE_AND_CLEAR);
+    put(uart, MCR, MCR_DTR_RTS_OUT2);
     return true;
 }
 
-static bool has_room(void)
+static bool has_room(enum host_uart uart)
 {
-    return in8(LSR) & LSR_TRANSMIT_EMPTY;
+    return get(uart, LSR) & LSR_TRANSMIT_EMPTY;
 }
 
-void host_uart_send(char byte)
+void host_uart_send(enum host_uart uart, char byte)
 {
-    int spins = stalled ? SEND_SPINS_MAX : 0;
-    while (!has_room()) {
+    int spins = stalled[uart] ? SEND_SPINS_MAX : 0;
+    while (!has_room(uart)) {
         if (spins++ >= SEND_SPINS_MAX) {
-            stalled = true;
+            stalled[uart] = true;
             return;
         }
         pause();
     }
-    stalled = false;
-    out8(DATA, (uint8_t)byte);
+    stalled[uart] = false;
+    put(uart, DATA, (uint8_t)byte);
 }
 
-int host_uart_receive(void)
+size_t host_uart_offer(enum host_uart uart, const uint8_t *bytes, size_t n)
 {
-    return in8(LSR) & LSR_DATA_READY ? in8(DATA) : -1;
+    if (!has_room(uart))
+        return 0;
+    n = min(n, (size_t)HOST_UART_FIFO);
+    for (size_t i = 0; i < n; i++)
+        put(uart, DATA, bytes[i]);
+    return n;
 }
 
-void host_uart_enable_interrupt(bool enable)
+int host_uart_receive(enum host_uart uart)
 {
-    out8(IER, enable ? IER_RECEIVE : 0);
+    return get(uart, LSR) & LSR_DATA_READY ? get(uart, DATA) : -1;
+}
+
+void host_uart_enable_interrupt(enum host_uart uart, bool enable)
+{
+    put(uart, IER, enable ? IER_RECEIVE : 0);
 }

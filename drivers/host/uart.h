@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The host's 16550 at port 0x3f8, 115200 8N1. Callers serialize each direction themselves. */
+/* The host's first two 16550s, 115200 8N1. Callers serialize each direction of each themselves. */
 #ifndef LAPWING_DRIVERS_HOST_UART_H
 #define LAPWING_DRIVERS_HOST_UART_H
 
 #include "core/types.h"
 
-enum { HOST_UART_IRQ = 4 };
+enum host_uart { HOST_COM1, HOST_COM2 }; /* at ports 3f8h and 2f8h */
 
-/* Sets the UART up; false when there is none, and then the others must not be called. */
-bool host_uart_init(void);
+enum { HOST_COM1_IRQ = 4, HOST_COM2_IRQ = 3, HOST_UART_FIFO = 16 };
+
+/* Sets the UART up; false when there is none, and then the others must not be called with it. */
+bool host_uart_init(enum host_uart uart);
 
 /*
  * Waits for room in the transmitter, but not for ever: once a wait has run out, bytes are dropped
  * until there is room.
  */
-void host_uart_send(char byte);
+void host_uart_send(enum host_uart uart, char byte);
+
+/* Without waiting: takes up to HOST_UART_FIFO of the `n` bytes once all before them are sent, else
+ * none. How many it took. */
+size_t host_uart_offer(enum host_uart uart, const uint8_t *bytes, size_t n);
 
 /* The next byte received, or -1. */
-int host_uart_receive(void);
+int host_uart_receive(enum host_uart uart);
 
 /* Interrupt on received bytes. */
-void host_uart_enable_interrupt(bool enable);
+void host_uart_enable_interrupt(enum host_uart uart, bool enable);
 
 #endif

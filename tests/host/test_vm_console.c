@@ -32,24 +32,28 @@ static size_t typed_count, typed_taken;
 static bool interrupts_enabled;
 static interrupt_handler handler;
 
-bool host_uart_init(void)
+bool host_uart_init(enum host_uart uart)
 {
+    assert_int_equal(uart, HOST_COM1);
     return true;
 }
 
-void host_uart_send(char byte)
+void host_uart_send(enum host_uart uart, char byte)
 {
+    assert_int_equal(uart, HOST_COM1);
     assert_true(sent_count < sizeof(sent));
     sent[sent_count++] = byte;
 }
 
-int host_uart_receive(void)
+int host_uart_receive(enum host_uart uart)
 {
+    assert_int_equal(uart, HOST_COM1);
     return typed_taken < typed_count ? (uint8_t)typed[typed_taken++] : -1;
 }
 
-void host_uart_enable_interrupt(bool enable)
+void host_uart_enable_interrupt(enum host_uart uart, bool enable)
 {
+    assert_int_equal(uart, HOST_COM1);
     interrupts_enabled = enable;
 }
 
