@@ -58,15 +58,16 @@ bool apic_post_bad_vector(struct apic_post *post)
 }
 
 /* The mailbox after one more message. NMIs count to two: one in service and one latched is what
- * a processor can hold. An INIT cancels a SIPI that came before it; of two SIPIs the first one
- * starts the processor and the second finds it running. */
+ * a processor can hold. An INIT cancels NMIs and a SIPI that came before it; of two SIPIs the first
+ * one starts the processor and the second finds it running. */
 static uint32_t with_event(uint32_t events, const struct apic_msg *msg)
 {
     switch (msg->delivery) {
     case APIC_NMI:
         return (events & APIC_EVENT_NMI_MASK) == 2 ? events : events + 1;
     case APIC_INIT:
-        events &= ~(APIC_EVENT_SIPI | UINT32_C(0xFF) << APIC_EVENT_SIPI_SHIFT);
+        events &=
+            ~(APIC_EVENT_NMI_MASK | APIC_EVENT_SIPI | UINT32_C(0xFF) << APIC_EVENT_SIPI_SHIFT);
         return events | APIC_EVENT_INIT;
     case APIC_SIPI:
         if ((events & APIC_EVENT_SIPI) != 0) {

@@ -199,6 +199,15 @@ static void take_sipi(struct context *ctx, uint8_t vector)
     ctx->state = CONTEXT_RUNNABLE;
 }
 
+/* While it waits for a SIPI NMIs are blocked, of which a processor latches one: SDM Vol 3C, "Other
+ * Causes of VM Exits". */
+static void take_nmis(struct context *ctx, unsigned count)
+{
+    unsigned most = ctx->state == CONTEXT_WAITS_FOR_SIPI ? 1 : NMIS_MAX;
+
+    ctx->nmis = min(ctx->nmis + count, most);
+}
+
 /*
  * TLFS, "Virtual Secure Mode", "Virtual Processor Startup": a processor that has a higher VTL is
  * not restarted by INIT and SIPI, and no VTL but the lowest has a real mode to start in.
@@ -209,9 +218,9 @@ static void take_events(struct context *ctx, const struct lapic_events *events)
 
     if (events->init && alone)
         take_init(ctx);
+    take_nmis(ctx, events->nmi);
     if (events->sipi && alone)
         take_sipi(ctx, events->sipi_vector);
-    ctx->nmis = min(ctx->nmis + events->nmi, (unsigned)NMIS_MAX);
 }
 
 /* Brings the APICs up to date: their timers and what others posted. */

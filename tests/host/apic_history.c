@@ -114,6 +114,7 @@ static void naive_take(struct naive *n, const struct apic_msg *msg)
     case APIC_INIT:
         n->init = true;
         n->sipi = false;
+        n->nmi = 0;
         break;
     case APIC_SIPI:
         n->sipi_vector = n->sipi ? n->sipi_vector : msg->vector;
