@@ -36,3 +36,10 @@ size_t apic_domain_memory(const struct apic_domain *domain)
     }
     return bytes;
 }
+
+void apic_trace_tell(struct apic_domain *domain, enum apic_trace_kind kind,
+                     const struct lapic *lapic, const struct apic_msg *msg, uint64_t a, uint64_t b)
+{
+    struct apic_trace what = {.kind = kind, .lapic = lapic, .msg = msg, .a = a, .b = b};
+    domain->calls.trace(domain->ctx, &what);
+}

@@ -63,8 +63,10 @@ enum apic_trace_kind {
     APIC_TRACE_RESET,    /* lapic; a = 1 for INIT */
     APIC_TRACE_DISPATCH, /* lapic; a = vector moved from IRR to ISR */
     APIC_TRACE_EOI,      /* lapic; a = vector, b = 1 when broadcast to the I/O APICs */
-    APIC_TRACE_TIMER,    /* lapic; a = guest TSC of expiry */
+    APIC_TRACE_ARM,      /* lapic; a = guest TSC of expiry, 0: the timer is stopped */
+    APIC_TRACE_TIMER,    /* lapic; a = guest TSC of expiry: it has come */
     APIC_TRACE_ERROR,    /* lapic; a = ESR bits logged */
+    APIC_TRACE_WRITE,    /* lapic; a = enum apic_reg, b = its writable bits of what is written */
 };
 
 enum apic_drop {

@@ -82,9 +82,29 @@ void lapic_send_icr(struct lapic *lapic)
 }
 
 /* Straight into IRR: the bit is set before the next instruction ("SELF IPI Register"). */
-void lapic_self_ipi(struct lapic *lapic, uint8_t vector)
+static inline void self_ipi(struct lapic *lapic, uint8_t vector)
 {
     if (lapic->enabled != 0) {
         lapic_local_interrupt(lapic, vector, false);
+    }
+}
+
+static __attribute__((noinline)) void trace_self_ipi(struct lapic *lapic, uint8_t vector)
+{
+    struct apic_msg msg = {
+        .source = lapic, .vector = vector, .shorthand = APIC_SELF, .group = lapic->group};
+    if (lapic->enabled != 0) {
+        apic_trace(lapic->domain, APIC_TRACE_POST, lapic, &msg, 0, 0);
+    }
+    apic_trace(lapic->domain, APIC_TRACE_ROUTE, lapic, &msg, lapic->enabled != 0, 0);
+    self_ipi(lapic, vector);
+}
+
+void lapic_self_ipi(struct lapic *lapic, uint8_t vector)
+{
+    if (apic_unlikely(lapic->domain->calls.trace != NULL)) {
+        trace_self_ipi(lapic, vector);
+    } else {
+        self_ipi(lapic, vector);
     }
 }

@@ -25,14 +25,18 @@ static inline uint32_t *lapic_reg(const struct lapic *lapic, uint32_t offset)
     return &lapic->regs[offset / sizeof(uint32_t)];
 }
 
+/* domain.c: tells the hook, which there is. Its being cold keeps the callers' registers free. */
+__attribute__((cold)) void apic_trace_tell(struct apic_domain *domain, enum apic_trace_kind kind,
+                                           const struct lapic *lapic, const struct apic_msg *msg,
+                                           uint64_t a, uint64_t b);
+
 /* Trace one decision; `kind`, `lapic` and `msg` as the hook's documentation says. */
 static inline void apic_trace(struct apic_domain *domain, enum apic_trace_kind kind,
                               const struct lapic *lapic, const struct apic_msg *msg, uint64_t a,
                               uint64_t b)
 {
     if (apic_unlikely(domain->calls.trace != NULL)) {
-        struct apic_trace what = {.kind = kind, .lapic = lapic, .msg = msg, .a = a, .b = b};
-        domain->calls.trace(domain->ctx, &what);
+        apic_trace_tell(domain, kind, lapic, msg, a, b);
     }
 }
 

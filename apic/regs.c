@@ -122,7 +122,7 @@ static void write_esr(struct lapic *lapic)
 
 /* Acts on a write of `value`, of which only writable bits are left. Never looks at what the page
  * holds for this register: with hardware assistance that is the guest's raw value. */
-static void act(struct lapic *lapic, uint32_t reg, uint32_t value)
+static void act_quietly(struct lapic *lapic, uint32_t reg, uint32_t value)
 {
     if (reg == APIC_ICR) {
         *lapic_reg(lapic, APIC_ICR) = value;
@@ -173,6 +173,22 @@ static void act(struct lapic *lapic, uint32_t reg, uint32_t value)
     default:
         lapic_write_lvt(lapic, reg, value);
         break;
+    }
+}
+
+static __attribute__((noinline)) void trace_and_act(struct lapic *lapic, uint32_t reg,
+                                                    uint32_t value)
+{
+    apic_trace(lapic->domain, APIC_TRACE_WRITE, lapic, NULL, reg, value);
+    act_quietly(lapic, reg, value);
+}
+
+static inline void act(struct lapic *lapic, uint32_t reg, uint32_t value)
+{
+    if (apic_unlikely(lapic->domain->calls.trace != NULL)) {
+        trace_and_act(lapic, reg, value);
+    } else {
+        act_quietly(lapic, reg, value);
     }
 }
 

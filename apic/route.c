@@ -187,11 +187,12 @@ static unsigned route_to_self(struct apic_domain *domain, const struct apic_msg 
 {
     const struct lapic *self = msg->source;
     bool needs_enabled = msg->delivery <= APIC_LOWEST || msg->delivery == APIC_EXTINT;
-    if (lapic_mode(self) == APIC_DISABLED || (needs_enabled && self->enabled == 0)) {
-        return 0;
+    bool accepts = lapic_mode(self) != APIC_DISABLED && (!needs_enabled || self->enabled != 0);
+    if (accepts) {
+        deliver(domain, self->post, msg);
     }
-    deliver(domain, self->post, msg);
-    return 1;
+    apic_trace(domain, APIC_TRACE_ROUTE, self, msg, accepts, 0);
+    return accepts;
 }
 
 unsigned apic_route(struct apic_domain *domain, const struct apic_msg *msg)

@@ -32,6 +32,8 @@ static void start(struct lapic *lapic, uint64_t now)
     uint32_t count = *lapic_reg(lapic, APIC_TIMER_INITIAL);
     lapic->timer.armed = count != 0;
     lapic->timer.deadline = now + ticks(lapic, count);
+    apic_trace(lapic->domain, APIC_TRACE_ARM, lapic, NULL, count != 0 ? lapic->timer.deadline : 0,
+               0);
 }
 
 static void disarm(struct lapic *lapic)
@@ -181,6 +183,7 @@ bool lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value)
     bool delivered = is_due(timer, now) && lapic_timer_expire(lapic, now);
     timer->deadline = value;
     timer->armed = value != 0;
+    apic_trace(lapic->domain, APIC_TRACE_ARM, lapic, NULL, value, 0);
     delivered |= is_due(timer, now) && lapic_timer_expire(lapic, now);
     return delivered;
 }

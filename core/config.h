@@ -45,6 +45,17 @@ enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATC
 enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF, CONFIG_HELP_ON };
 enum { CONFIG_APIC_HELPS = 7 };
 
+/* Classes of events that can be traced: bits, as enum trace_type has them. */
+enum config_trace {
+    CONFIG_TRACE_EXITS,
+    CONFIG_TRACE_APIC,
+    CONFIG_TRACE_MESSAGES,
+    CONFIG_TRACE_INTERRUPTS,
+    CONFIG_TRACE_TIMERS,
+    CONFIG_TRACE_VTL,
+    CONFIG_TRACE_CLASSES
+};
+
 /* How a VM's APIC IDs divide: SDM Vol 3A, "Hierarchical Mapping of Shared Resources". */
 struct config_topology {
     uint32_t per_core, per_package;     /* logical processors */
@@ -87,6 +98,7 @@ struct config_vm {
     config_string kernel;
     config_string initrd; /* empty: none */
     config_string cmdline;
+    uint32_t trace;           /* set of enum config_trace, besides struct config's */
     uint32_t console;         /* 1: gets what is typed on the console */
     uint32_t initrd_optional; /* 1: a missing initrd file is no error (only config_defaults) */
     struct config_file_list modules;
@@ -96,6 +108,7 @@ struct config_vm {
 struct config {
     uint32_t log;           /* enum config_log */
     uint32_t emulator_exit; /* enum config_emulator_exit */
+    uint32_t trace;         /* set of enum config_trace: of all VMs */
     uint32_t vm_count;      /* at least 1 */
     struct config_vm vms[CONFIG_VMS_MAX];
     uint32_t apic_ids_used;
@@ -129,6 +142,7 @@ const char *config_text(const struct config *config, config_string s);
 
 enum config_kind {
     CONFIG_KIND_WORD,     /* one of words; stored as its index */
+    CONFIG_KIND_SET,      /* some of words, with commas, or all, or off; stored as bits */
     CONFIG_KIND_COUNT,    /* min..max */
     CONFIG_KIND_ADDRESS,  /* decimal or, after 0x, hexadecimal; min..max below 4 GiB */
     CONFIG_KIND_SIZE,     /* bytes, with K, M or G; min..max, a multiple of grain */

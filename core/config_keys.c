@@ -20,6 +20,13 @@ static const char *const emulator_exit_words[] = {
     NULL,
 };
 
+static const char *const trace_words[] = {
+    [CONFIG_TRACE_EXITS] = "exits",       [CONFIG_TRACE_APIC] = "apic",
+    [CONFIG_TRACE_MESSAGES] = "messages", [CONFIG_TRACE_INTERRUPTS] = "interrupts",
+    [CONFIG_TRACE_TIMERS] = "timers",     [CONFIG_TRACE_VTL] = "vtl",
+    [CONFIG_TRACE_CLASSES] = NULL,
+};
+
 static const char *const start_words[] = {
     [CONFIG_START_AFTER] = "after",
     [CONFIG_START_BESIDE] = "beside",
@@ -75,6 +82,14 @@ const struct config_key config_keys[] = {
         .words = emulator_exit_words,
         .fallback = "none",
         .doc = "How to end the emulator that Lapwing runs in, once the last VM is done.",
+    },
+    {
+        LAPWING(trace),
+        .name = "trace",
+        .kind = CONFIG_KIND_SET,
+        .words = trace_words,
+        .fallback = "off",
+        .doc = "What of all VMs is traced to the second serial port: docs/trace.md.",
     },
     {
         VM(memory),
@@ -275,6 +290,14 @@ const struct config_key config_keys[] = {
         .fallback = "next",
         .doc = "What follows when the VM and those beside it have ended: the next VM, or an end of "
                "the machine.",
+    },
+    {
+        VM(trace),
+        .name = "trace",
+        .kind = CONFIG_KIND_SET,
+        .words = trace_words,
+        .fallback = "off",
+        .doc = "What of this VM is traced besides.",
     },
     {
         VM(console),

@@ -79,6 +79,13 @@ static bool parse_number(struct config_span value, const struct unit *units, uin
     return false;
 }
 
+static const char *find(char c, const char *from, const char *to)
+{
+    while (from < to && *from != c)
+        from++;
+    return from;
+}
+
 static enum config_verdict parse_ranged(const struct config_key *key, struct config_span value,
                                         const struct unit *units, uint64_t *out)
 {
@@ -99,6 +106,33 @@ static enum config_verdict parse_word(const struct config_key *key, struct confi
         }
     }
     return CONFIG_VALUE_BAD;
+}
+
+/* Some of the words with commas between them, or one of "all" and "off". */
+static enum config_verdict parse_set(const struct config_key *key, struct config_span *value,
+                                     uint32_t *out)
+{
+    const char *end = value->text + value->length;
+    uint32_t words = 0, bit;
+
+    while (key->words[words])
+        words++;
+    *out = config_span_is(*value, "all") ? (1u << words) - 1 : 0;
+    if (*out != 0 || config_span_is(*value, "off"))
+        return CONFIG_VALUE_GOOD;
+    for (const char *from = value->text;; from++) {
+        const char *comma = find(',', from, end);
+        struct config_span item = config_trim(from, comma);
+
+        if (parse_word(key, item, &bit) != CONFIG_VALUE_GOOD) {
+            *value = item;
+            return CONFIG_VALUE_BAD;
+        }
+        *out |= 1u << bit;
+        if (comma == end)
+            return CONFIG_VALUE_GOOD;
+        from = comma;
+    }
 }
 
 static enum config_verdict add_string(struct config *config, struct config_span value,
@@ -188,13 +222,6 @@ static enum config_verdict add_ids(struct config *config, const struct config_vm
     return CONFIG_VALUE_GOOD;
 }
 
-static const char *find(char c, const char *from, const char *to)
-{
-    while (from < to && *from != c)
-        from++;
-    return from;
-}
-
 /* One ID or a range. */
 static enum config_verdict parse_id_range(struct config *config, const struct config_vm *vm,
                                           struct config_span item)
@@ -265,6 +292,8 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
     switch (key->kind) {
     case CONFIG_KIND_WORD:
         return parse_word(key, value, field);
+    case CONFIG_KIND_SET:
+        return parse_set(key, span, field);
     case CONFIG_KIND_COUNT:
         return parse_count(key, value, field);
     case CONFIG_KIND_ADDRESS:
@@ -286,12 +315,13 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
 }
 
 /* "a, b or c" */
-static void expected_words(const struct config_key *key, char *buf, size_t size)
+static void expected_words(const struct config_key *key, const char *before, const char *last,
+                           char *buf, size_t size)
 {
-    size_t used = 0;
+    size_t used = format_string(buf, size, "%s", before);
 
     for (size_t i = 0; key->words[i] && used < size; i++) {
-        const char *joint = !i ? "" : key->words[i + 1] ? ", " : " or ";
+        const char *joint = !i ? "" : key->words[i + 1] ? ", " : last;
         used += format_string(buf + used, size - used, "%s%s", joint, key->words[i]);
     }
 }
@@ -323,7 +353,10 @@ void config_expected(const struct config_key *key, char *buf, size_t size)
 {
     switch (key->kind) {
     case CONFIG_KIND_WORD:
-        expected_words(key, buf, size);
+        expected_words(key, "", " or ", buf, size);
+        return;
+    case CONFIG_KIND_SET:
+        expected_words(key, "all, off, or some of ", " and ", buf, size);
         return;
     case CONFIG_KIND_COUNT:
         expected_range(key, "number", no_units, "", buf, size);

@@ -38,6 +38,7 @@ struct tss {
 };
 _Static_assert(sizeof(struct tss) == 104, "64-bit TSS layout");
 
+struct trace_buffer;
 struct vcpu;
 struct vmx_cpu;
 
@@ -49,6 +50,8 @@ struct cpu {
     struct vcpu *vcpu;   /* the one whose run loop this CPU is in, or NULL; core's */
     struct vmx_cpu *vmx; /* vmx/'s data of this CPU */
     uint64_t deadline;   /* what the timer is set to, 0: it is not known; core/timer.c's */
+
+    struct trace_buffer *trace; /* NULL: nothing is traced; core/trace.c's */
 
     vaddr_t stack_top[CPU_STACKS];
     uint64_t gdt[GDT_ENTRIES];

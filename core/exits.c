@@ -4,6 +4,7 @@
 
 #include "core/cpuid.h"
 #include "core/guest_apic.h"
+#include "core/guest_trace.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/intercept.h"
 #include "core/hyperv/secure.h"
@@ -115,6 +116,16 @@ static void on_apic_eoi(void *owner, uint8_t vector)
     guest_apic_ended(vcpu_of(owner), vector);
 }
 
+static void on_exit(void *owner, unsigned reason, uint64_t rip, uint64_t qualification)
+{
+    guest_trace(owner, TRACE_EXIT, (uint16_t)reason, rip, qualification);
+}
+
+static void on_entry(void *owner, uint64_t rip)
+{
+    guest_trace(owner, TRACE_ENTRY, 0, rip, 0);
+}
+
 static void on_attend(void *owner)
 {
     vcpu_attend(vcpu_of(owner));
@@ -168,6 +179,8 @@ const struct vmx_client exit_client = {
     .refuses_table = on_refuses_table,
     .switched = on_switched,
     .attend = on_attend,
+    .exited = on_exit,
+    .enters = on_entry,
     .apic_written = on_apic_written,
     .apic_eoi = on_apic_eoi,
     .host_interrupt = interrupt_dispatch,

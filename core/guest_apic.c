@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/epoch.h"
 #include "core/guest_ipi.h"
+#include "core/guest_trace.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/state.h"
 #include "core/interrupt.h"
@@ -189,7 +190,10 @@ void guest_apic_init_domain(struct vm *vm)
         .bus_den = 1,
     };
 
-    apic_domain_init(&vm->apic, &config, &callbacks, vm, &machine_epoch);
+    struct apic_callbacks calls = callbacks;
+
+    calls.trace = guest_trace_apic_hook(vm);
+    apic_domain_init(&vm->apic, &config, &calls, vm, &machine_epoch);
     choose_help(vm);
 }
 

@@ -17,6 +17,7 @@
 #include "core/smp.h"
 #include "core/start.h"
 #include "core/time.h"
+#include "core/trace.h"
 #include "core/vm.h"
 #include "core/vm_console.h"
 #include "core/x86.h"
@@ -159,6 +160,7 @@ static bool run_group(const struct handover *handover, uint32_t first, uint32_t 
     start(handover, count);
     while (end_those_that_have(count))
         sched_loop_until(one_has_ended, &count);
+    trace_flush();
     if (memory_statistics().free != free_before)
         log_error("lapwing: %llu of %llu bytes of free memory are left after vm %s",
                   (unsigned long long)memory_statistics().free, (unsigned long long)free_before,
@@ -179,11 +181,13 @@ _Noreturn void core_main(const struct handover *handover)
     start_processors(handover);
     epoch_init(cpu_count());
     start_scheduling();
+    trace_init(handover);
     console_enable_input(this_cpu(), vm_console_input);
     for (uint32_t first = 0, count; goes_on && first < config->vm_count; first += count) {
         count = config_group_size(config, first);
         goes_on = run_group(handover, first, count);
     }
+    trace_end();
     log_info("lapwing: all VMs are done");
     machine_end(true);
 }

@@ -8,6 +8,7 @@
 #include "core/exits.h"
 #include "core/guest_apic.h"
 #include "core/guest_ipi.h"
+#include "core/guest_trace.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/vtl.h"
 #include "core/interrupt.h"
@@ -52,6 +53,7 @@ static bool create_context(struct vcpu *vcpu, unsigned vtl)
         hv_context_destroy(ctx);
         return false;
     }
+    ctx->vmx.traced = trace_wants(vcpu->vm->trace, TRACE_EXIT);
     guest_apic_attach(ctx);
     vmx_set_tsc_offset(&ctx->vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
     vmx_unload(&ctx->vmx);
@@ -176,6 +178,7 @@ uint64_t vcpu_cr4(struct vcpu *vcpu)
 /* INIT as seen by the processor. SDM Vol 3A, "Processor State After Reset" and "...After INIT". */
 static void take_init(struct context *ctx)
 {
+    guest_trace(ctx, TRACE_INJECT, APIC_INIT << 8, 0, 0);
     lapic_init_signal(&ctx->lapic);
     vmx_regs_init_signal(&ctx->vmx);
     ctx->vcpu->regs.gpr[VMX_RDX] = cpuid(1, 0).eax; /* as the guest sees it */
@@ -192,6 +195,7 @@ static void take_sipi(struct context *ctx, uint8_t vector)
 
     if (ctx->state != CONTEXT_WAITS_FOR_SIPI)
         return;
+    guest_trace(ctx, TRACE_INJECT, APIC_SIPI << 8 | vector, 0, 0);
     cs.selector = (uint16_t)(vector << 8);
     cs.base = (uint64_t)vector << PAGE_SHIFT;
     vmx_set_segment(vmx, VMX_CS, &cs);
@@ -248,6 +252,7 @@ static __attribute__((noinline)) void deliver_nmi(struct context *ctx)
         ctx->nmis = 1;
     if (vmx_can_take_nmi(&ctx->vmx)) {
         vmx_inject_nmi(&ctx->vmx);
+        guest_trace(ctx, TRACE_INJECT, APIC_NMI << 8, 0, 0);
         ctx->nmis--;
         ctx->state = CONTEXT_RUNNABLE;
     }
@@ -461,6 +466,7 @@ static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
 {
     for (;;) {
         remote_poll();
+        trace_poll();
         vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
         guest_ipi_runs(vcpu);
         settle(vcpu);
@@ -481,8 +487,10 @@ static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
 
 enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
 {
+    guest_trace(vcpu->active, TRACE_RUN, 0, 0, 0);
     enum run_result result = run(vcpu, deadline);
 
+    guest_trace(vcpu->active, TRACE_STOP, result, vcpu->active->state, 0);
     guest_ipi_stops(vcpu);
     return result == RUN_SLEEPS && anything_posted(vcpu) ? RUN_YIELDED : result;
 }

@@ -17,6 +17,7 @@
 #include "core/sched.h"
 #include "core/string.h"
 #include "core/time.h"
+#include "core/trace.h"
 #include "core/vcpu.h"
 #include "core/vm_report.h"
 #include "core/x86.h"
@@ -218,6 +219,8 @@ struct vm *vm_create(const struct config_vm *config, const struct handover *hand
         return NULL;
     }
     vm->config = config;
+    vm->number = (uint8_t)(config - handover->config.vms);
+    vm->trace = trace_classes(handover, vm->number);
     vm->tsc_hz = time_tsc_hz();
     vm->tsc_start = time_now_tsc();
     vm->vtls = config->hyperv ? config->vtls : 1;

@@ -33,6 +33,8 @@ enum vm_stop {
 
 struct vm {
     const struct config_vm *config;
+    uint8_t number; /* in the configuration, from 0 */
+    uint32_t trace; /* classes of events that are traced: core/trace.h */
     struct guest_memory memory;
     unsigned vtls; /* how many Virtual Trust Levels its processors can have, 1 to VM_VTLS_MAX */
     struct ept ept[VM_VTLS_MAX]; /* by VTL */

@@ -233,9 +233,9 @@ static struct vmx_context *switched(struct vmx_context *ctx)
 }
 
 /* The context to enter at once; NULL: none. */
-struct vmx_context *vmx_exited(struct vmx_context *ctx)
+static inline __attribute__((always_inline)) struct vmx_context *handle(struct vmx_context *ctx,
+                                                                        uint64_t reason)
 {
-    uint64_t reason = vmread32(EXIT_REASON);
     if (reason >= VMX_EXIT_REASONS || !handlers[reason]) {
         ctx->outcome = unexpected(ctx, reason);
         return NULL;
@@ -247,6 +247,30 @@ struct vmx_context *vmx_exited(struct vmx_context *ctx)
     return ctx->leave == VMX_SWITCH ? switched(ctx) : NULL;
 }
 
+static void trace_entry(const struct vmx_context *ctx)
+{
+    ctx->client->enters(ctx->owner, vmread(GUEST_RIP));
+}
+
+static __attribute__((noinline)) struct vmx_context *handle_traced(struct vmx_context *ctx,
+                                                                   uint64_t reason)
+{
+    ctx->client->exited(ctx->owner, (uint32_t)reason, vmread(GUEST_RIP),
+                        vmread(EXIT_QUALIFICATION));
+    struct vmx_context *to = handle(ctx, reason);
+    if (to)
+        trace_entry(to);
+    return to;
+}
+
+struct vmx_context *vmx_exited(struct vmx_context *ctx)
+{
+    uint64_t reason = vmread32(EXIT_REASON);
+    if (__builtin_expect(ctx->traced, false))
+        return handle_traced(ctx, reason);
+    return handle(ctx, reason);
+}
+
 enum vmx_outcome vmx_run(struct vmx_context *ctx)
 {
     ASSERT(ctx->cpu && ctx->cpu->current == ctx);
@@ -255,6 +279,8 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
         return VMX_TRIPLE_FAULT;
     prepare_rarely(ctx);
     vmwrite32(PREEMPTION_TIMER, ctx->stay); /* exits save what is left */
+    if (ctx->traced)
+        trace_entry(ctx);
     const struct vmx_cpu *cpu = ctx->cpu;
     enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
     ctx = cpu->current;

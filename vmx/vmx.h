@@ -380,6 +380,10 @@ struct vmx_client {
      * With VMX_LEAVE it makes vmx_run() return instead. */
     void (*attend)(void *owner);
 
+    /* With ctx->traced: a VM exit has happened, and an entry is about to. */
+    void (*exited)(void *owner, unsigned reason, uint64_t rip, uint64_t qualification);
+    void (*enters)(void *owner, uint64_t rip);
+
     /* A host interrupt, acknowledged at the local APIC by nobody yet: dispatch it. */
     void (*host_interrupt)(uint8_t vector);
 
@@ -434,6 +438,7 @@ struct vmx_context {
     struct vmx_policy policy;
 
     uint8_t leave; /* bits of enum vmx_leave: what to do after the exit at hand; that clears it */
+    bool traced;   /* client->exited() and enters() want to be called */
 
     uint64_t exits[VMX_EXIT_REASONS]; /* by basic exit reason, see vmx_exit_name() */
 

@@ -2,6 +2,7 @@
 /* Intercept messages, and the accesses to memory that cause them. */
 #include "core/hyperv/intercept.h"
 
+#include "core/guest_trace.h"
 #include "core/hyperv/vp.h"
 #include "core/hyperv/vtl.h"
 #include "core/linear.h"
@@ -169,6 +170,8 @@ bool hv_violation(struct vcpu *vcpu, const struct vmx_ept_violation *violation,
         return true;
     }
     struct context *to = imposer(vcpu, violation->gpa, right);
+    guest_trace(vcpu->active, TRACE_FAULT, (uint16_t)access_of(violation), violation->gpa,
+                violation->gla_valid ? violation->gla : 0);
     if (to != NULL)
         send_memory_intercept(vcpu, to, violation);
     else

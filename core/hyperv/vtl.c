@@ -4,6 +4,7 @@
 
 #include "core/epoch.h"
 #include "core/guest_apic.h"
+#include "core/guest_trace.h"
 #include "core/hyperv/protect.h"
 #include "core/hyperv/secure.h"
 #include "core/remote.h"
@@ -295,6 +296,7 @@ void hv_enter_vtl(struct context *to, enum hv_entry_reason reason)
         memcpy(assist(to) + ASSIST_ENTRY_REASON, &value, sizeof(value));
     if (to->hv->vina & VINA_AUTO_RESET)
         *vina_status(to) = 0;
+    guest_trace(to->vcpu->active, TRACE_SWITCH, (uint16_t)to->vtl, reason, 0);
     __atomic_store_n(&to->vcpu->active, to, __ATOMIC_SEQ_CST);
 }
 
@@ -359,6 +361,7 @@ enum hv_status hv_vtl_return(struct hv_hypercall *call)
     if (!(control & RETURN_FAST) && assist(vcpu->active) != NULL)
         restore_registers(call, assist(vcpu->active));
     vmx_switch(&vcpu->active->vmx, &vcpu->contexts[to].vmx);
+    guest_trace(vcpu->active, TRACE_SWITCH, (uint16_t)to, 0, 0);
     __atomic_store_n(&vcpu->active, &vcpu->contexts[to], __ATOMIC_SEQ_CST);
     return HV_COMPLETE;
 }

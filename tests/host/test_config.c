@@ -290,14 +290,35 @@ static void bad_keys(void **state)
                   "bytes, and a string, at most 55 bytes; at most 16 in a VM");
     refuses_in_vm("vtls = 4", "8: bad value '4' for 'vtls'; expected a number from 1 to 3");
     refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
-                                     "expected one of log, emulator_exit");
+                                     "expected one of log, emulator_exit, trace");
     refuses_in_vm("  kernel = again",
                   "3: 'kernel' is set twice in [vm a], first in line 2; expected it once");
     refuses("[lapwing]\nlog=info\nlog=info",
             "lapwing.conf:3:1: 'log' is set twice in [lapwing], first in line 2; expected it once");
     refuses("[lapwing]\nthis_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82\xac\xe2\x82\xac_z=1",
             "lapwing.conf:2:1: unknown key 'this_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82"
-            "\xac...' in [lapwing]; expected one of log, emulator_exit");
+            "\xac...' in [lapwing]; expected one of log, emulator_exit, trace");
+}
+
+static void sets(void **state)
+{
+    (void)state;
+    accepts("[vm a]\nkernel = k");
+    assert_int_equal(config.trace | config.vms[0].trace, 0);
+    accepts("[lapwing]\ntrace = off\n[vm a]\nkernel = k\ntrace = all\n[vm b]\nkernel = k\n"
+            "trace = vtl ,exits,vtl");
+    assert_int_equal(config.trace, 0);
+    assert_int_equal(config.vms[0].trace, (1 << CONFIG_TRACE_CLASSES) - 1);
+    assert_int_equal(config.vms[1].trace, 1 << CONFIG_TRACE_VTL | 1 << CONFIG_TRACE_EXITS);
+#define BAD_SET(value, column, part)                                                               \
+    refuses_in_vm("trace = " value,                                                                \
+                  column ": bad value '" part "' for 'trace'; expected all, off, or some of "      \
+                         "exits, apic, messages, interrupts, timers and vtl")
+    BAD_SET("", "8", "");
+    BAD_SET("exit", "9", "exit");
+    BAD_SET("exits, all", "16", "all");
+    BAD_SET("exits, , vtl", "16", "");
+    BAD_SET("exits,", "15", "");
 }
 
 static void groups(void **state)
@@ -571,15 +592,25 @@ static void table_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_file),         cmocka_unit_test(least_file),
-        cmocka_unit_test(whole_file),      cmocka_unit_test(bad_lines),
-        cmocka_unit_test(bad_characters),  cmocka_unit_test(column_of_character),
-        cmocka_unit_test(bad_sections),    cmocka_unit_test(bad_keys),
-        cmocka_unit_test(groups),          cmocka_unit_test(bad_values),
-        cmocka_unit_test(longest_strings), cmocka_unit_test(too_many_modules),
-        cmocka_unit_test(many_vms),        cmocka_unit_test(too_much_text),
-        cmocka_unit_test(damaged_files),   cmocka_unit_test(table_is_complete),
-        cmocka_unit_test(processors),      cmocka_unit_test(bad_processors),
+        cmocka_unit_test(no_file),
+        cmocka_unit_test(least_file),
+        cmocka_unit_test(whole_file),
+        cmocka_unit_test(bad_lines),
+        cmocka_unit_test(bad_characters),
+        cmocka_unit_test(column_of_character),
+        cmocka_unit_test(bad_sections),
+        cmocka_unit_test(bad_keys),
+        cmocka_unit_test(sets),
+        cmocka_unit_test(groups),
+        cmocka_unit_test(bad_values),
+        cmocka_unit_test(longest_strings),
+        cmocka_unit_test(too_many_modules),
+        cmocka_unit_test(many_vms),
+        cmocka_unit_test(too_much_text),
+        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(processors),
+        cmocka_unit_test(bad_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,14 +61,16 @@ static void with_all_keys(void **state)
 
     (void)state;
     for (char *line = text; line; line = strchr(line, '\n')) {
+        bool key = false;
+
         line += *line == '\n';
         for (size_t i = 0; i < config_key_count; i++) {
             if (!sets(line, &config_keys[i]))
                 continue;
-            seen[i] = true;
-            if (*line == '#')
-                *line = ' ';
+            seen[i] = key = true;
         }
+        if (key && *line == '#')
+            *line = ' ';
     }
     for (size_t i = 0; i < config_key_count; i++)
         if (!seen[i])

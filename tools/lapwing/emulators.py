@@ -25,6 +25,7 @@ class Machine:
     cpu_model: str = ""  # empty: the emulator's default
     cpus: int = 2
     memory: int = 2048  # MiB
+    com2: Path = None  # gets what arrives at the second serial port
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Bochs:
             "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
             f'ata0-master: type=disk, path="{machine.image}", mode=volatile',
             f"com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}",
+            *([f'com2: enabled=1, mode=file, dev="{machine.com2}"'] if machine.com2 else []),
             f"log: {folder / 'bochs.log'}",
             "panic: action=fatal",
             "error: action=report",
@@ -123,6 +125,7 @@ class Qemu:
             "-drive", f"file={machine.image},format=raw,snapshot=on,if=ide",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4",
             "-chardev", f"socket,id=com1,host=127.0.0.1,port={port}", "-serial", "chardev:com1",
+            *(["-serial", f"file:{machine.com2}"] if machine.com2 else []),
         ], dict(os.environ))
 
 

@@ -21,6 +21,8 @@ def add(parser):
                         help="the VMs of tests/guest/demo_NAME.conf, instead of all options above")
     parser.add_argument("--config", type=Path,
                         help="a configuration to use as it is, instead of all options above")
+    parser.add_argument("--trace", default="", metavar="CLASSES",
+                        help="what of all VMs is traced: all, or classes with commas")
     parser.add_argument("--file", action="append", default=[], metavar="\\PATH=FILE",
                         help="a further file for the EFI system partition")
 
@@ -32,7 +34,7 @@ def _pair(text):
     return name, value
 
 
-def _demo(name, exit_key):
+def _demo(name, exit_key, trace):
     """The configuration of a demonstration, and the guests that it starts."""
     path = paths.ROOT / "tests" / "guest" / f"demo_{name}.conf"
     if not path.is_file():
@@ -41,13 +43,13 @@ def _demo(name, exit_key):
     text = path.read_text(encoding="utf-8")
     guests = set(re.findall(r"^kernel = (.*)$", text, re.MULTILINE))
     files = {guest: paths.BUILD / "guest" / PureWindowsPath(guest).name for guest in guests}
-    return files | {disk.CONFIG_FILE: config.head(exit_key) + text.encode()}
+    return files | {disk.CONFIG_FILE: config.head(exit_key, trace) + text.encode()}
 
 
 def partition(options, exit_key):
     """The files of the EFI system partition, ready for disk.make()."""
     if options.demo:
-        files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key)
+        files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key, options.trace)
     elif options.config:
         files = {disk.BOOT_FILE: options.efi, disk.CONFIG_FILE: options.config}
     else:
@@ -55,7 +57,7 @@ def partition(options, exit_key):
                    (module.partition(" ") for module in options.module)]
         guest = config.Vm("guest", options.kernel, options.initrd, options.cmdline, modules,
                           dict(map(_pair, options.key)))
-        files = config.image_files([guest], exit_key, options.efi)
+        files = config.image_files([guest], exit_key, options.efi, options.trace)
     files.update((name, Path(value)) for name, value in map(_pair, options.file))
     for path in files.values():
         if isinstance(path, Path) and not path.is_file():
