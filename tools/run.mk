@@ -5,6 +5,7 @@
 #   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
 #   CMDLINE    the kernel's command line
+#   TRACE      1, or classes with commas as in docs/trace.md: trace to build/run/
 #   DEMO       instead of Linux: a demonstration, tests/guest/demo_*.conf
 #   CPU_MODEL, CPUS, MEMORY (MiB)  the emulated machine
 
@@ -30,10 +31,11 @@ KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/lin
 RUN_NEEDS = $(O)/BOOTX64.EFI $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
   $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux))
 RUN_OPTIONS = $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio \
-  --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)')
+  --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)') \
+  $(if $(TRACE),--trace '$(patsubst 1,all,$(TRACE))')
 
 .PHONY: run image emulator
-run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm
+run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm; TRACE=1
 	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick

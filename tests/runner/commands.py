@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lapwing import config, disk, paths
 from lapwing.markers import ESCAPES
+from tests.runner import traces
 from tests.runner.report import Result
 
 LIMIT = 420  # seconds
@@ -26,7 +27,7 @@ class Command:
     dialogue: tuple = ()  # (regular expression for the end of the output so far, text to type)
     output: tuple = ()  # regular expressions for lines
     long: bool = False
-    check: object = None  # yields what is wrong besides
+    check: object = None  # given the output, yields what is wrong besides
 
 
 def _row(message, takers, manual):
@@ -60,7 +61,7 @@ VSM = (r'    VTL1: I keep a secret at .*', r"    VTL1: VTL0's instruction at .*"
 SHELL = (r"Emulator: .*\. Ctrl-A x quits\.", r".* info  lapwing: all VMs are done")
 
 
-def _image():
+def _image(_):
     """The configuration on the image is that of "make run"."""
     image = paths.BUILD / "lapwing.img"
     where = f"{image}@@{disk.FIRST * disk.SECTOR}"
@@ -73,7 +74,7 @@ def _image():
         yield f"saw the configuration {written!r}, expected {expected!r}"
 
 
-def _targets():
+def _targets(_):
     """Every target has its line."""
     listed = subprocess.run(["make", "help"], cwd=paths.ROOT, stdout=subprocess.PIPE, check=True,
                             text=True).stdout
@@ -84,12 +85,31 @@ def _targets():
                     yield f"saw no line for {target}"
 
 
+def _alias_traced(text):
+    """The trace shows what was printed, and the picture of docs/trace.md can be made of it."""
+    yield from traces.alias(text, paths.BUILD / "run" / "trace.json")
+    dump, picture = paths.BUILD / "run" / "trace.bin", paths.BUILD / "run" / "trace.svg"
+    for options in (["--svg", picture, "--vm", "architectural", "--around", "60h to 23h"],
+                    ["--text"]):
+        done = subprocess.run(["tools/trace", *options, dump], cwd=paths.ROOT, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            yield f"tools/trace {options[0]} failed: {done.stdout[-200:]!r}"
+    if picture.read_text().count("marker-end") != 3:  # and one in the legend
+        yield "saw a picture without an arrow from CPU 0 to CPU 1 and one to CPU 2"
+
+
+TRACED = (r"Trace of \d{4,} events: open build/run/trace.json in .*",
+          r"or see it as a table: tools/trace --text build/run/trace.bin")
+
 COMMANDS = (
     Command("help", "make help", output=(r"  run +[a-z].*", r"  test +[a-z].*"), check=_targets),
     Command("image", "make image VCPUS=4", check=_image),
     Command("run", "make run", ((PROMPT, "uname -m\n"), (r"\nx86_64\n" + PROMPT, "poweroff\n")),
             SHELL),
     Command("demo_alias", "make run DEMO=alias", output=ALIAS),
+    Command("demo_alias_trace", "make run DEMO=alias TRACE=1", output=(*ALIAS, *TRACED),
+            check=_alias_traced),
     Command("demo_vsm", "make run DEMO=vsm", output=VSM),
     Command("run_vcpus", "make run VCPUS=4",
             ((PROMPT, "nproc\n"), (r"\n4\n" + PROMPT, "poweroff\n")), SHELL, long=True),
@@ -180,6 +200,6 @@ def run(name, emulator, report):
         failures.append(f"saw the exit status {status}, expected 0")
     failures += _missing_lines(terminal.text(), command.output)
     if command.check and not failures:
-        failures += command.check()
+        failures += command.check(terminal.text())
     report.add(Result(name, 0 if failures else 1, failures, [], terminal.log,
                       time.monotonic() - start))

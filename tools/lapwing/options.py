@@ -22,7 +22,8 @@ def add(parser):
     parser.add_argument("--config", type=Path,
                         help="a configuration to use as it is, instead of all options above")
     parser.add_argument("--trace", default="", metavar="CLASSES",
-                        help="what of all VMs is traced: all, or classes with commas")
+                        help="what of all VMs is traced: all, or classes with commas; with --config "
+                             "that says it")
     parser.add_argument("--file", action="append", default=[], metavar="\\PATH=FILE",
                         help="a further file for the EFI system partition")
 
