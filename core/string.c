@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory and string functions. "rep movsb/stosb" is the fast form on every CPU with VMX and EPT
- * (ERMSB) and a single instruction under an emulator. */
+/* Memory and string functions. Words of eight bytes first: before Ivy Bridge (ERMSB) a processor
+ * takes as long for a byte, and an emulator counts each step. */
 #include "core/string.h"
 
 #ifndef HOST_TEST
 
 #include <stdint.h>
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+void *(memcpy)(void *restrict dst, const void *restrict src, size_t n)
 {
     void *to = dst;
+    size_t words = n / 8, bytes = n % 8;
 
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(n) : : "memory");
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(src), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(bytes) : : "memory");
     return dst;
 }
 
@@ -35,8 +37,11 @@ void *memmove(void *dst, const void *src, size_t n)
 void *memset(void *dst, int byte, size_t n)
 {
     void *to = dst;
+    size_t words = n / 8, bytes = n % 8;
+    uint64_t word = (uint8_t)byte * 0x0101010101010101ull;
 
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(word) : "memory");
     return dst;
 }
 

@@ -15,6 +15,10 @@ void *memset(void *dst, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
+
+#ifndef memcpy /* a few bytes of a number that the compiler knows need no call */
+#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#endif
 #endif
 
 #endif

@@ -52,14 +52,19 @@ struct change {
     uint64_t mask; /* PROTECT: of the leaf's bits that change */
 };
 
+static unsigned shift_of(unsigned level)
+{
+    return 12 + 9 * level;
+}
+
 static uint64_t span_of(unsigned level)
 {
-    return EPT_PAGE_4K << (9 * level);
+    return 1ull << shift_of(level);
 }
 
 static unsigned index_of(uint64_t gpa, unsigned level)
 {
-    return (gpa >> (12 + 9 * level)) % ENTRIES;
+    return (gpa >> shift_of(level)) % ENTRIES;
 }
 
 static bool is_leaf(uint64_t entry)
@@ -360,20 +365,54 @@ unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVE
     }
 }
 
-bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping)
+/* The entry that maps gpa, or would; near then says where it is. */
+static uint64_t *find(const struct ept *ept, struct ept_near *near, uint64_t gpa)
+{
+    if (!near->table || near->gpa >> shift_of(near->level + 1) != gpa >> shift_of(near->level + 1))
+        *near = (struct ept_near){.table = ept->root, .level = ROOT_LEVEL};
+    near->gpa = gpa;
+    for (;;) {
+        uint64_t *slot = &near->table[index_of(gpa, near->level)];
+        uint64_t entry = __atomic_load_n(slot, __ATOMIC_RELAXED);
+        if (!is_table(entry) || near->level == 0)
+            return slot;
+        near->table = table_of(ept, entry);
+        near->level--;
+    }
+}
+
+bool ept_lookup_near(const struct ept *ept, struct ept_near *near, uint64_t gpa,
+                     struct ept_mapping *mapping)
 {
     *mapping = (struct ept_mapping){.size = EPT_PAGE_512G};
     if (gpa >= EPT_GPA_LIMIT)
         return false;
-    uint64_t entries[4];
-    unsigned n = ept_walk(ept, gpa, entries);
-    uint64_t entry = entries[n - 1];
-    mapping->size = span_of(ROOT_LEVEL + 1 - n);
+    uint64_t entry = __atomic_load_n(find(ept, near, gpa), __ATOMIC_RELAXED);
+    mapping->size = span_of(near->level);
     if (!is_leaf(entry))
         return false;
     mapping->hpa = (entry & ENTRY_ADDRESS) + (gpa & (mapping->size - 1));
     mapping->rights = entry & ENTRY_RIGHTS;
     mapping->denied = denied_of(entry);
     mapping->type = field_get(entry, ENTRY_TYPE);
+    return true;
+}
+
+bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping)
+{
+    struct ept_near near = {0};
+    return ept_lookup_near(ept, &near, gpa, mapping);
+}
+
+bool ept_restrict_page(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned rights,
+                       unsigned denied)
+{
+    uint64_t *slot = find(ept, near, gpa);
+    if (near->level > 0)
+        return ept_restrict(ept, gpa, EPT_PAGE_4K, rights, denied);
+    ASSERT((rights & (EPT_R | EPT_W)) != EPT_W);
+    if (*slot != 0)
+        write_entry(ept, slot,
+                    (*slot & ~(ENTRY_RIGHTS | ENTRY_DENIED)) | rights | denied_bits(denied));
     return true;
 }

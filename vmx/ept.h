@@ -124,6 +124,20 @@ bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights,
 /* True if gpa is mapped, even with no rights. *mapping is filled in either case. */
 bool ept_lookup(const struct ept *ept, uint64_t gpa, struct ept_mapping *mapping);
 
+/* Where the last walk of a tree ended: the next one begins there if it leads to the same table. All
+ * zeros at first; good as long as rights are all that changes in the tree. */
+struct ept_near {
+    uint64_t gpa;
+    uint64_t *table;
+    unsigned level;
+};
+
+/* The two above, for many pages that may be near each other; ept_restrict_page() does one page. */
+bool ept_lookup_near(const struct ept *ept, struct ept_near *near, uint64_t gpa,
+                     struct ept_mapping *mapping);
+bool ept_restrict_page(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned rights,
+                       unsigned denied);
+
 /* The entries from the root to where the walk for gpa ends, root's first; returns their number. */
 unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVELS]);
 

@@ -58,16 +58,21 @@ static uint64_t second_parameter(const struct hv_hypercall *call)
 /* ---- Parameters --------------------------------------------------------------------------------
  */
 
-/* Sizes of the whole lists, all elements included. */
+/* Sizes of the whole lists, all elements included, and of the input's header. */
 struct sizes {
-    size_t in, out;
+    size_t in, out, header;
+    size_t done; /* of the input's elements, by earlier executions */
 };
 
 static struct sizes sizes_of(const struct hv_call *entry, const struct hv_hypercall *call)
 {
+    size_t header = entry->header + call->variable;
+
     return (struct sizes){
-        .in = entry->header + call->variable + (size_t)call->count * entry->element,
+        .in = header + (size_t)call->count * entry->element,
         .out = entry->output + (size_t)call->count * entry->output_element,
+        .header = header,
+        .done = (size_t)call->first * entry->element,
     };
 }
 
@@ -126,10 +131,12 @@ static enum hv_status read_memory(struct hv_hypercall *call, struct sizes sizes,
         return no_list(call, second_parameter(call), VMX_ACCESS_WRITE);
     if (sizes.in == 0)
         return HV_SUCCESS;
-    const void *list = context_view(call->vcpu->active, from, EPT_R);
+    const uint8_t *list = context_view(call->vcpu->active, from, EPT_R);
     if (list == NULL)
         return no_list(call, from, 0);
-    memcpy(in, list, sizes.in);
+    size_t rest = sizes.header + sizes.done;
+    memcpy(in, list, sizes.header);
+    memcpy(in + rest, list + rest, sizes.in - rest);
     return HV_SUCCESS;
 }
 

@@ -45,28 +45,47 @@ static unsigned denied_by(uint32_t flags)
 /* ---- The trees: with the partition's lock held -------------------------------------------------
  */
 
-unsigned hv_rights_at(const struct vm *vm, unsigned vtl, gpa_t gpa)
+/* Those of a VM, and where each was last looked at. */
+struct trees {
+    struct vm *vm;
+    struct ept_near near[VM_VTLS_MAX];
+};
+
+static bool lookup(struct trees *t, unsigned vtl, gpa_t gpa, struct ept_mapping *mapping)
+{
+    return ept_lookup_near(&t->vm->ept[vtl], &t->near[vtl], gpa, mapping);
+}
+
+/* What the VTLs above @vtl leave it. */
+static unsigned rights_at(struct trees *t, unsigned vtl, gpa_t gpa)
 {
     unsigned denied = 0;
 
-    for (; vtl + 1 < vm->vtls; vtl++) { /* nobody denies the highest anything */
+    for (; vtl + 1 < t->vm->vtls; vtl++) { /* nobody denies the highest anything */
         struct ept_mapping mapping;
 
-        ept_lookup(&vm->ept[vtl], gpa, &mapping);
+        lookup(t, vtl, gpa, &mapping);
         denied |= mapping.denied;
     }
     return EPT_RWX & ~denied;
 }
 
+unsigned hv_rights_at(struct vm *vm, unsigned vtl, gpa_t gpa)
+{
+    struct trees t = {.vm = vm};
+
+    return rights_at(&t, vtl, gpa);
+}
+
 /* How far the pages reach that map @gpa in all trees. */
-static uint64_t step_at(const struct vm *vm, gpa_t gpa)
+static uint64_t step_at(struct trees *t, gpa_t gpa)
 {
     uint64_t step = EPT_PAGE_1G;
 
-    for (unsigned vtl = 0; vtl < vm->vtls; vtl++) {
+    for (unsigned vtl = 0; vtl < t->vm->vtls; vtl++) {
         struct ept_mapping mapping;
 
-        ept_lookup(&vm->ept[vtl], gpa, &mapping);
+        lookup(t, vtl, gpa, &mapping);
         step = min(step, mapping.size);
     }
     return step - (gpa & (step - 1));
@@ -76,37 +95,50 @@ static uint64_t step_at(const struct vm *vm, gpa_t gpa)
  * Makes the tree of VTL @vtl say what is denied there: *own by the next VTL, NULL: as before, and
  * what those above it do. An overlay keeps its rights; below it the page remembers.
  */
-static bool update(struct vm *vm, unsigned vtl, gpa_t gpa, uint64_t size, const unsigned *own)
+static bool update(struct trees *t, unsigned vtl, gpa_t gpa, const void *ram, uint64_t size,
+                   const unsigned *own)
 {
+    struct ept *ept = &t->vm->ept[vtl];
     struct ept_mapping mapping;
 
-    ept_lookup(&vm->ept[vtl], gpa, &mapping);
+    lookup(t, vtl, gpa, &mapping);
     unsigned denied = own != NULL ? *own : mapping.denied;
-    unsigned rights = hv_rights_at(vm, vtl + 1, gpa) & ~denied;
-    if (mapping.hpa != virt_to_phys(gm_ptr(&vm->memory, gpa, 1)))
+    unsigned rights = rights_at(t, vtl + 1, gpa) & ~denied;
+    if (mapping.hpa != virt_to_phys(ram))
         rights = mapping.rights;
-    return ept_restrict(&vm->ept[vtl], gpa, size, rights, denied);
+    return size == PAGE_SIZE ? ept_restrict_page(ept, &t->near[vtl], gpa, rights, denied)
+                             : ept_restrict(ept, gpa, size, rights, denied);
 }
 
-/* Makes VTL @vtl deny @denied, and nothing else, of RAM. False when memory for tables is short. */
-static bool deny(struct vm *vm, unsigned vtl, gpa_t gpa, uint64_t size, unsigned denied)
+/* Makes VTL @vtl deny @denied, and nothing else, of the RAM @ram, which each tree maps with pages of
+ * at least @size. False when memory for tables is short. */
+static bool deny(struct trees *t, unsigned vtl, gpa_t gpa, const void *ram, uint64_t size,
+                 unsigned denied)
 {
-    while (size > 0) {
-        uint64_t step = size > PAGE_SIZE ? min(size, step_at(vm, gpa)) : PAGE_SIZE;
+    for (unsigned below = vtl; below-- > 0;)
+        if (!update(t, below, gpa, ram, size, below == vtl - 1 ? &denied : NULL))
+            return false;
+    return true;
+}
 
-        for (unsigned below = vtl; below-- > 0;)
-            if (!update(vm, below, gpa, step, below == vtl - 1 ? &denied : NULL))
-                return false;
-        gpa += step;
-        size -= step;
+static bool deny_slot(struct trees *t, unsigned vtl, const struct guest_slot *slot, unsigned denied)
+{
+    uint64_t step;
+
+    for (uint64_t done = 0; done < slot->size; done += step) {
+        step = min(slot->size - done, step_at(t, slot->gpa + done));
+        if (!deny(t, vtl, slot->gpa + done, (uint8_t *)slot->hva + done, step, denied))
+            return false;
     }
     return true;
 }
 
 static bool deny_everywhere(struct vm *vm, unsigned vtl, unsigned denied)
 {
+    struct trees t = {.vm = vm};
+
     for (uint32_t i = 0; i < vm->memory.count; i++)
-        if (!deny(vm, vtl, vm->memory.slots[i].gpa, vm->memory.slots[i].size, denied))
+        if (!deny_slot(&t, vtl, &vm->memory.slots[i], denied))
             return false;
     return true;
 }
@@ -174,25 +206,32 @@ static enum hv_status check(struct hv_hypercall *call, unsigned *vtl)
     return is_legal(in->flags, hv->vtl[*vtl].mbec) ? HV_SUCCESS : HV_INVALID_REGISTER_VALUE;
 }
 
-/* RAM, and seen by the VTL that asks: not where that has an overlay page. */
-static bool is_plain(const struct vcpu *vcpu, gpa_t gpa)
+/* The RAM of a page that the VTL which asks sees: not where that has an overlay page. NULL: none. */
+static const void *plain(struct trees *t, unsigned caller, uint64_t page)
 {
-    const void *ram = gm_ptr(&vcpu->vm->memory, gpa, PAGE_SIZE);
+    if (page >> (64 - PAGE_SHIFT) != 0)
+        return NULL;
+    const void *ram = gm_ptr(&t->vm->memory, page << PAGE_SHIFT, PAGE_SIZE);
+    struct ept_mapping mapping;
 
-    return ram != NULL && context_view(vcpu->active, gpa, 0) == ram;
+    if (ram == NULL || !lookup(t, caller, page << PAGE_SHIFT, &mapping))
+        return NULL;
+    return mapping.hpa == virt_to_phys(ram) ? ram : NULL;
 }
 
 static enum hv_status modify(struct hv_hypercall *call, unsigned vtl)
 {
-    const struct modify *in = (const void *)call->in;
+    const uint64_t *pages = (const uint64_t *)call->elements;
+    unsigned denied = denied_by(((const struct modify *)call->in)->flags);
+    struct trees t = {.vm = call->vcpu->vm};
 
     for (; hv_more(call); call->index++) {
-        uint64_t page;
+        uint64_t page = pages[call->index];
+        const void *ram = plain(&t, hv_caller_vtl(call), page);
 
-        memcpy(&page, call->elements + call->index * sizeof(page), sizeof(page));
-        if (page >> (64 - PAGE_SHIFT) != 0 || !is_plain(call->vcpu, page << PAGE_SHIFT))
+        if (ram == NULL)
             return HV_INVALID_PARAMETER;
-        if (!deny(call->vcpu->vm, vtl, page << PAGE_SHIFT, PAGE_SIZE, denied_by(in->flags)))
+        if (!deny(&t, vtl, page << PAGE_SHIFT, ram, PAGE_SIZE, denied))
             return HV_INSUFFICIENT_MEMORY;
     }
     return HV_SUCCESS;

@@ -15,7 +15,7 @@ enum hv_status hv_set_partition_config(const struct context *ctx, uint64_t value
 #define HV_PARTITION_CONFIG_DENY_STARTUP BIT(6)
 
 /* Rights that an overlay page which goes away leaves behind: with the partition's lock held. */
-unsigned hv_rights_at(const struct vm *vm, unsigned vtl, gpa_t gpa);
+unsigned hv_rights_at(struct vm *vm, unsigned vtl, gpa_t gpa);
 
 /* HvCallModifyVtlProtectionMask. */
 enum hv_status hv_modify_protection(struct hv_hypercall *call);

@@ -380,6 +380,43 @@ static void test_view_without_memory(void **state)
     finish(&ept);
 }
 
+/* Page by page, wherever the last one was: the same as by ranges. */
+static void test_restricting_pages_in_any_order(void **state)
+{
+    (void)state;
+    static const uint64_t pages[] = {0, 1, 511, 512, 3, 513, 262144, 262145, 2};
+    struct ept ept, other;
+    struct ept_near near = {0};
+    start(&ept, true, true);
+    struct vmx_caps caps = caps_with(true, true);
+    assert_true(ept_init(&other, &caps, &memory));
+    assert_true(ept_map(&ept, 0, EPT_PAGE_1G, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
+    assert_true(ept_map(&other, 0, EPT_PAGE_1G, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
+    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
+        uint64_t gpa = pages[i] * EPT_PAGE_4K;
+        unsigned rights = i % 2 ? EPT_R : EPT_R | EPT_W, denied = EPT_RWX & ~rights;
+        uint64_t generation = ept.generation;
+        assert_true(ept_restrict_page(&ept, &near, gpa, rights, denied));
+        assert_true(ept.generation > generation);
+        assert_true(ept_restrict(&other, gpa, EPT_PAGE_4K, rights, denied));
+    }
+    for (uint64_t page = 0; page < 2 * 262144; page += page % 512 < 8 || page % 512 > 500 ? 1 : 7) {
+        struct ept_mapping a, b;
+        assert_true(ept_lookup_near(&ept, &near, page * EPT_PAGE_4K, &a));
+        assert_true(ept_lookup(&other, page * EPT_PAGE_4K, &b));
+        assert_int_equal(a.hpa, b.hpa);
+        assert_int_equal(a.size, b.size);
+        assert_int_equal(a.rights, b.rights);
+        assert_int_equal(a.denied, b.denied);
+    }
+    assert_true(ept_restrict_page(&ept, &near, 5 * EPT_PAGE_1G, EPT_R, 0));
+    struct ept_mapping hole;
+    assert_false(ept_lookup_near(&ept, &near, 5 * EPT_PAGE_1G, &hole));
+    assert_int_equal(hole.size, EPT_PAGE_1G);
+    ept_destroy(&other);
+    finish(&ept);
+}
+
 static void test_lookup_outside(void **state)
 {
     (void)state;
@@ -407,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_memory_running_out_changes_nothing_else),
         cmocka_unit_test(test_view),
         cmocka_unit_test(test_view_without_memory),
+        cmocka_unit_test(test_restricting_pages_in_any_order),
         cmocka_unit_test(test_lookup_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
