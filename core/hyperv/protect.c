@@ -110,8 +110,8 @@ static bool update(struct trees *t, unsigned vtl, gpa_t gpa, const void *ram, ui
                              : ept_restrict(ept, gpa, size, rights, denied);
 }
 
-/* Makes VTL @vtl deny @denied, and nothing else, of the RAM @ram, which each tree maps with pages of
- * at least @size. False when memory for tables is short. */
+/* Makes VTL @vtl deny @denied, and nothing else, of the RAM @ram, which each tree maps with pages
+ * of at least @size. False when memory for tables is short. */
 static bool deny(struct trees *t, unsigned vtl, gpa_t gpa, const void *ram, uint64_t size,
                  unsigned denied)
 {
@@ -206,7 +206,8 @@ static enum hv_status check(struct hv_hypercall *call, unsigned *vtl)
     return is_legal(in->flags, hv->vtl[*vtl].mbec) ? HV_SUCCESS : HV_INVALID_REGISTER_VALUE;
 }
 
-/* The RAM of a page that the VTL which asks sees: not where that has an overlay page. NULL: none. */
+/* The RAM of a page that the VTL which asks sees: not where that has an overlay page. NULL: none.
+ */
 static const void *plain(struct trees *t, unsigned caller, uint64_t page)
 {
     if (page >> (64 - PAGE_SHIFT) != 0)

@@ -55,6 +55,29 @@ bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl)
     return false;
 }
 
+#define WAIT_FOR_TLB_LOCK BIT(0)
+
+enum hv_status hv_set_tlb_wait(const struct context *caller, struct context *ctx, uint64_t value)
+{
+    if (caller->vcpu != ctx->vcpu || caller->vtl <= ctx->vtl)
+        return HV_INVALID_PARAMETER;
+    if (value & ~WAIT_FOR_TLB_LOCK)
+        return HV_INVALID_REGISTER_VALUE;
+    ctx->hv->waits_for_tlb = value;
+    return HV_SUCCESS;
+}
+
+bool hv_waits_for_tlb(struct context *ctx)
+{
+    const struct vm *vm = ctx->vcpu->vm;
+
+    for (uint32_t i = 0; ctx->hv->waits_for_tlb && i < vm->vcpu_count; i++)
+        if (hv_tlb_locked(vm->vcpus[i], ctx->vtl))
+            return true;
+    ctx->hv->waits_for_tlb = false;
+    return false;
+}
+
 /* ---- Intercepts of registers -------------------------------------------------------------------
  * Of several VTLs that want the same one the lowest hears of it.
  */

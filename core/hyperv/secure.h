@@ -29,6 +29,12 @@ void hv_unlock_tlbs(struct context *ctx);
 /* The VTL of @ctx locks the TLB of VTL @below on its processor. */
 void hv_lock_tlb(struct context *ctx, unsigned below);
 
+/* HvRegisterVsmVpWaitForTlbLock of @ctx, set by a VTL above it on the same processor. */
+enum hv_status hv_set_tlb_wait(const struct context *caller, struct context *ctx, uint64_t value);
+
+/* Whether @ctx, to which its processor is about to return, has to wait for a TLB lock. */
+bool hv_waits_for_tlb(struct context *ctx);
+
 /* Whether a VTL above @vtl holds its TLB on this processor. Any CPU. */
 bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl);
 

@@ -54,7 +54,8 @@ struct hv_context {
     _Atomic uint64_t secure[VM_VTLS_MAX]; /* HvRegisterVsmVpSecureConfigVtl<n>; any CPU reads */
     uint64_t intercepts; /* HvRegisterCrInterceptControl, and the masks behind it */
     uint64_t cr0_mask, cr4_mask, misc_enable_mask;
-    bool guarded; /* a VTL above intercepts registers of this one */
+    bool waits_for_tlb; /* HvRegisterVsmVpWaitForTlbLock */
+    bool guarded;       /* a VTL above intercepts registers of this one */
 
     struct spinlock
         lock; /* the following: any CPU. Taken after the partition's, inside the epoch */

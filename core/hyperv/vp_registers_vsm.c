@@ -14,6 +14,8 @@ enum {
     REG_PARTITION_CONFIG = 0x000d0007,
     REG_GUEST_PARTITION_CONFIG = 0x000d0008,
     REG_SECURE_CONFIG_VTL0 = 0x000d0010, /* and the VTLs behind */
+    REG_WAIT_FOR_TLB_LOCK = 0x000d0020,
+    REG_ISOLATION_CAPABILITIES = 0x000d0100,
     REG_CR_CONTROL = 0x000e0000,
     REG_CR0_MASK = 0x000e0001,
     REG_CR4_MASK = 0x000e0002,
@@ -74,6 +76,11 @@ enum hv_status hv_get_vsm_register(const struct hv_register_access *access, uint
     case REG_GUEST_PARTITION_CONFIG:
         value->low = ctx->vcpu->vm->vtls - 1;
         return HV_SUCCESS;
+    case REG_WAIT_FOR_TLB_LOCK:
+        value->low = hv->waits_for_tlb;
+        return HV_SUCCESS;
+    case REG_ISOLATION_CAPABILITIES: /* as CPUID leaf 4000000CH: none */
+        return HV_SUCCESS;
     default:
         break;
     }
@@ -115,6 +122,8 @@ enum hv_status hv_set_vsm_register(const struct hv_register_access *access, uint
     struct context *ctx = access->ctx;
     struct hv_context *hv = ctx->hv;
 
+    if (name == REG_WAIT_FOR_TLB_LOCK)
+        return hv_set_tlb_wait(access->caller, ctx, value->low);
     if (ctx->vtl == 0)
         return HV_INVALID_PARAMETER;
     if (is_secure_config(name)) {

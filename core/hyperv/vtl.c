@@ -348,7 +348,8 @@ static void restore_registers(const struct hv_hypercall *call, const uint8_t *pa
     gpr[VMX_RDX] = half[2];
 }
 
-/* The locks that the VTL holds end with it. */
+/* The locks that the VTL holds end with it; where the lower one has to wait for others the return
+ * waits, and takes interrupts meanwhile. */
 enum hv_status hv_vtl_return(struct hv_hypercall *call)
 {
     struct vcpu *vcpu = call->vcpu;
@@ -358,6 +359,10 @@ enum hv_status hv_vtl_return(struct hv_hypercall *call)
     if (to < 0 || call->input != HV_CALL_VTL_RETURN || control & ~(uint64_t)RETURN_FAST)
         return HV_UNDEFINED;
     hv_unlock_tlbs(vcpu->active);
+    if (hv_waits_for_tlb(&vcpu->contexts[to])) {
+        vcpu->active->vmx.leave |= VMX_LEAVE;
+        return HV_AGAIN;
+    }
     if (!(control & RETURN_FAST) && assist(vcpu->active) != NULL)
         restore_registers(call, assist(vcpu->active));
     vmx_switch(&vcpu->active->vmx, &vcpu->contexts[to].vmx);

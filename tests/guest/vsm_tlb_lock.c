@@ -10,6 +10,7 @@
 enum {
     SELF = HV_VP_SELF,
     REG_SECURE_CONFIG = 0xd0010,
+    REG_WAIT_FOR_TLB_LOCK = 0xd0020,
     LOCKED = 1 << 1,
     FLUSH_SPACE = 0x02,
     ALL = 3,
@@ -49,6 +50,62 @@ static void unknown(uintptr_t bits)
     status = vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, bits, 0);
 }
 
+/* ---- A VTL that is made to wait for the locks of others ---- */
+
+static volatile unsigned held, released, waited_early;
+
+static void hold_there(uintptr_t us)
+{
+    vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, LOCKED, 0);
+    held = 1;
+    delay_us((unsigned)us);
+    released = 1;
+    vsm_set((uint32_t)SELF, 0, REG_SECURE_CONFIG, 0, 0);
+}
+
+static void hold_on_1(uintptr_t us)
+{
+    vsm_run(hold_there, us);
+}
+
+static void let_wait(uintptr_t value)
+{
+    uint64_t set[2];
+    status = vsm_set((uint32_t)SELF, HV_USE_TARGET_VTL, REG_WAIT_FOR_TLB_LOCK, value, 0);
+    vsm_get((uint32_t)SELF, HV_USE_TARGET_VTL, REG_WAIT_FOR_TLB_LOCK, set);
+    waited_early = set[0] != value;
+}
+
+static void enable_on_1(uintptr_t parameters)
+{
+    status = vsm_enable_vp((const struct hv_vp_context *)parameters);
+}
+
+static void waiting(void)
+{
+    struct hv_vp_context *parameters = page_alloc();
+    uint64_t value[2];
+    vsm_fill_context(parameters, 1, 1);
+    vsm_run(enable_on_1, (uintptr_t)parameters);
+    is_u64(status, HV_SUCCESS, "VTL1 on the other processor");
+    vsm_run(let_wait, 1);
+    is_u64(status, HV_SUCCESS, "VTL0 is to wait for locks, of which there is none");
+    is_u64(waited_early, 0, "as the register says");
+    vsm_get((uint32_t)SELF, 0, REG_WAIT_FOR_TLB_LOCK, value);
+    is_u64(value[0], 0, "no more when VTL0 has come to run");
+    is_u64(vsm_set((uint32_t)SELF, 0, REG_WAIT_FOR_TLB_LOCK, 1, 0), HV_INVALID_PARAMETER,
+           "VTL0 does not make itself wait");
+    for (unsigned wait = 0; wait < 2; wait++) {
+        held = released = 0;
+        cpu_begin(cpus[1], hold_on_1, 3 * HOLD_US);
+        wait_for(&held, 1, 100);
+        vsm_run(let_wait, wait);
+        is_u64(released, wait,
+               wait ? "VTL0 waits for the other processor's lock" : "and not unless it is told to");
+        cpu_wait(cpus[1]);
+    }
+}
+
 void test_main(void)
 {
     smp_start();
@@ -78,4 +135,5 @@ void test_main(void)
     is_u64(early, 0, "none ends before VTL1 returns");
     is_u64(flushed, 2 * ROUNDS + 1, "each ends after that");
     is_u64(status, HV_SUCCESS, "with success");
+    waiting();
 }
