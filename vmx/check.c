@@ -202,6 +202,24 @@ static const char *check_rip_and_rflags(const struct guest_state *s)
     return NULL;
 }
 
+static bool has_error_code(uint32_t vector)
+{
+    return vector < 32 &&
+           (BIT(EXCEPTION_DF) | MASK(EXCEPTION_PF, EXCEPTION_TS) | BIT(EXCEPTION_AC)) >> vector & 1;
+}
+
+/* SDM Vol 3C, "VM-Entry Control Fields". */
+static const char *check_event(const struct guest_state *s)
+{
+    bool expected =
+        (s->cr0 & CR0_PE) && has_error_code((uint32_t)field_get(s->event, EVENT_VECTOR));
+
+    RULE(!injects(s, EVENT_HARDWARE_EXCEPTION) || expected == ((s->event & EVENT_HAS_ERROR) != 0),
+         "an exception must be injected with an error code where its vector has one, not in real "
+         "mode");
+    return NULL;
+}
+
 static const char *check_non_register_state(const struct guest_state *s)
 {
     bool sti = s->interruptibility & BLOCKING_BY_STI;
@@ -242,7 +260,7 @@ const char *check_guest_state(const struct guest_state *s)
 {
     static const char *(*const groups[])(const struct guest_state *s) = {
         check_control_registers,  check_msrs,   check_tables, check_rip_and_rflags,
-        check_non_register_state, check_pdptes,
+        check_non_register_state, check_pdptes, check_event,
     };
     const char *broken = NULL;
 

@@ -37,7 +37,7 @@ static struct guest_state collect(struct vmx_context *ctx)
         .interruptibility = vmread32(GUEST_INTERRUPTIBILITY),
         .pending_debug = vmread(GUEST_PENDING_DEBUG),
         .link_pointer = vmread64(GUEST_LINK_POINTER),
-        .event = vmread32(ENTRY_INTERRUPTION_INFO),
+        .event = ctx->event != 0 ? ctx->event : vmread32(ENTRY_INTERRUPTION_INFO),
         .ia32e = vmread32(ENTRY_CONTROLS) & vmx_feature_bit(ctx->caps, VMX_IA32E_GUEST),
         .physical_bits = host_physical_bits(),
     };

@@ -89,6 +89,8 @@ uint64_t vmx_get(struct vmx_context *ctx, enum vmx_reg reg)
         return (vmread(GUEST_CR0) & ~ctx->cr0_mask) | (vmread(CR0_SHADOW) & ctx->cr0_mask);
     case VMX_CR4:
         return (vmread(GUEST_CR4) & ~ctx->cr4_mask) | (vmread(CR4_SHADOW) & ctx->cr4_mask);
+    case VMX_PENDING_DEBUG:
+        return vmread(GUEST_PENDING_DEBUG) & ~PENDING_DEBUG_BREAKPOINT;
     case VMX_STAR ... VMX_TSC_AUX:
         return vmx_private_msr_get(ctx, reg);
     default:
@@ -133,6 +135,9 @@ void vmx_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value)
         return;
     case VMX_EFER:
         set_efer(ctx, value);
+        return;
+    case VMX_PENDING_DEBUG:
+        vmwrite(GUEST_PENDING_DEBUG, value | (value & MASK(3, 0) ? PENDING_DEBUG_BREAKPOINT : 0));
         return;
     case VMX_STAR ... VMX_TSC_AUX:
         vmx_private_msr_set(ctx, reg, value);

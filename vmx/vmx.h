@@ -104,6 +104,7 @@ enum vmx_reg {
     VMX_CR3,
     VMX_CR4, /* as the guest sees it */
     VMX_DR7,
+    VMX_PENDING_DEBUG, /* what of B0 to B3 and BS of DR6 a #DB is owed for */
     VMX_EFER,
     VMX_PAT,
     VMX_SYSENTER_CS,

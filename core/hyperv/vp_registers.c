@@ -21,7 +21,10 @@ enum {
     REG_PENDING_INTERRUPTION = 0x00010002,
     REG_INTERRUPT_STATE = 0x00010003,
     REG_PENDING_EVENT0 = 0x00010004,
+    REG_PENDING_EVENT1 = 0x00010005,
     REG_PENDING_DEBUG = 0x00010007,
+    REG_PENDING_EVENT2 = 0x00010008,
+    REG_PENDING_EVENT3 = 0x00010009,
     REG_RAX = 0x00020000,
     REG_R15 = 0x0002000f,
     REG_XMM0 = 0x00030000,
@@ -30,21 +33,17 @@ enum {
     REG_XMM_CONTROL = 0x00030019,
     REG_CR8 = 0x00040004,
     REG_XFEM = 0x00040005,
+    REG_INTERMEDIATE_CR8 = 0x00041004,
     REG_ES = 0x00060000,
     REG_TR = 0x00060007,
     REG_IDTR = 0x00070000,
     REG_GDTR = 0x00070001,
-    REG_TSC = 0x00080000,
-    REG_APIC_BASE = 0x00080003,
     REG_INITIAL_APIC_ID = 0x0008000c,
     REG_MTRR_CAP = 0x0008000d,
     REG_MTRR_DEF_TYPE = 0x0008000e,
     REG_MTRR_BASE0 = 0x00080010,
     REG_MTRR_MASK0 = 0x00080040,
     REG_MTRR_FIXED = 0x00080070,
-    REG_TSC_DEADLINE = 0x00080095,
-    REG_TSC_ADJUST = 0x00080096,
-    REG_MISC_ENABLE = 0x000800a0,
     REG_SYNTHETIC = 0x00090000,
     REG_SINT0 = 0x000a0000,
     REG_SCONTROL = 0x000a0010,
@@ -53,6 +52,7 @@ enum {
     REG_APIC_LAST = 0x0008483f,
     REG_VSM = 0x000d0000,
     REG_VSM_LAST = 0x000effff,
+    REG_CRASH_P0 = 0x00000210,
 };
 
 /* Registers that are one number of the context. The order of segments and of general registers is
@@ -199,6 +199,27 @@ static enum hv_status set_interrupt_state(struct context *ctx, uint64_t value)
     return HV_SUCCESS;
 }
 
+/* HV_X64_PENDING_DEBUG_EXCEPTION: breakpoints that were met, and a step. */
+#define DEBUG_BREAKPOINTS MASK(3, 0)
+#define DEBUG_STEP        BIT(4)
+#define DR6_BS            BIT(14)
+
+static uint64_t get_pending_debug(struct context *ctx)
+{
+    uint64_t dr6 = vmx_get(&ctx->vmx, VMX_PENDING_DEBUG);
+
+    return (dr6 & DEBUG_BREAKPOINTS) | (dr6 & DR6_BS ? DEBUG_STEP : 0);
+}
+
+static enum hv_status set_pending_debug(struct context *ctx, uint64_t value)
+{
+    if (value & ~(DEBUG_BREAKPOINTS | DEBUG_STEP))
+        return HV_INVALID_REGISTER_VALUE;
+    vmx_set(&ctx->vmx, VMX_PENDING_DEBUG,
+            (value & DEBUG_BREAKPOINTS) | (value & DEBUG_STEP ? DR6_BS : 0));
+    return HV_SUCCESS;
+}
+
 #define ACTIVITY_STARTUP BIT(0)
 #define ACTIVITY_HALT    BIT(1)
 
@@ -280,18 +301,11 @@ static enum hv_status set_apic(struct context *ctx, uint32_t n, uint64_t value)
     return ok_or(ok, HV_INVALID_REGISTER_VALUE);
 }
 
-static enum hv_status set_apic_base(struct context *ctx, uint64_t value)
-{
-    epoch_enter();
-    bool ok = lapic_write_base(&ctx->lapic, value);
-    epoch_leave();
-    return ok_or(ok, HV_INVALID_REGISTER_VALUE);
-}
-
-/* ---- MTRRs -------------------------------------------------------------------------------------
+/* ---- MSRs --------------------------------------------------------------------------------------
+ * Architectural ones besides those above, and the synthetic ones: each of the active VTL, which the
+ * named one is for a moment.
  */
 
-/* The number of the MSR, or 0. */
 static uint32_t mtrr_of(uint32_t name)
 {
     static const uint32_t fixed[MTRR_FIXED] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
@@ -308,43 +322,79 @@ static uint32_t mtrr_of(uint32_t name)
     return name - REG_MTRR_FIXED < MTRR_FIXED ? fixed[name - REG_MTRR_FIXED] : 0;
 }
 
-/* ---- Synthetic registers -----------------------------------------------------------------------
- * They are MSRs, each of the active VTL. Only of the caller's own processor, where this is one for
- * a moment.
- */
-
-/* The MSR, or 0. */
-static uint32_t synthetic_msr(uint32_t name)
+/* Those that belong to no processor but the one which runs: they are timers, too, or take locks. */
+static uint32_t own_msr_of(uint32_t name)
 {
     static const uint32_t first[] = {
-        [1] = HV_MSR_HYPERCALL,       [2] = HV_MSR_GUEST_OS_ID, [3] = HV_MSR_VP_INDEX,
-        [4] = HV_MSR_TIME_REF_COUNT,  [0x12] = HV_MSR_TPR,      [0x13] = HV_MSR_VP_ASSIST_PAGE,
-        [0x17] = HV_MSR_REFERENCE_TSC};
+        [1] = HV_MSR_HYPERCALL,         [2] = HV_MSR_GUEST_OS_ID,     [3] = HV_MSR_VP_INDEX,
+        [4] = HV_MSR_TIME_REF_COUNT,    [0x11] = HV_MSR_ICR,          [0x12] = HV_MSR_TPR,
+        [0x13] = HV_MSR_VP_ASSIST_PAGE, [0x17] = HV_MSR_REFERENCE_TSC};
+    static const struct {
+        uint32_t name, msr;
+    } times[] = {
+        {0x80000, MSR_IA32_TSC}, {0x80095, MSR_IA32_TSC_DEADLINE}, {0x80096, MSR_IA32_TSC_ADJUST}};
 
+    for (unsigned i = 0; i < ARRAY_SIZE(times); i++)
+        if (times[i].name == name)
+            return times[i].msr;
     if (name - REG_SYNTHETIC < ARRAY_SIZE(first))
         return first[name - REG_SYNTHETIC];
     if (name - REG_SINT0 < HV_SINTS)
         return HV_MSR_SINT0 + name - REG_SINT0;
-    if (name - REG_SCONTROL < HV_MSR_EOM - HV_MSR_SCONTROL)
+    if (name - REG_SCONTROL <= HV_MSR_EOM - HV_MSR_SCONTROL)
         return HV_MSR_SCONTROL + name - REG_SCONTROL;
+    if (name - REG_CRASH_P0 <= HV_CRASH_PARAMETERS)
+        return HV_MSR_CRASH_P0 + name - REG_CRASH_P0;
     return name - REG_STIMER0 < 2 * HV_TIMERS ? HV_MSR_STIMER0_CONFIG + name - REG_STIMER0 : 0;
 }
 
-static enum hv_status access_synthetic(const struct hv_register_access *access, uint32_t name,
-                                       bool write, uint64_t *value)
+/* The MSR, or 0. */
+static uint32_t msr_of(uint32_t name)
+{
+    static const struct {
+        uint32_t name, msr;
+    } others[] = {{0x80003, MSR_IA32_APIC_BASE},
+                  {0x8007d, MSR_IA32_DEBUGCTL},
+                  {0x8008b, MSR_IA32_XSS},
+                  {0x800a0, MSR_IA32_MISC_ENABLE}};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+        if (others[i].name == name)
+            return others[i].msr;
+    return mtrr_of(name) != 0 ? mtrr_of(name) : own_msr_of(name);
+}
+
+static bool is_synthetic(uint32_t msr)
+{
+    return msr >= HV_MSR_FIRST && msr <= HV_MSR_LAST;
+}
+
+static enum hv_status read_msr(struct context *ctx, uint32_t msr, uint64_t *value)
+{
+    struct vcpu *vcpu = ctx->vcpu;
+    struct context *active = vcpu->active;
+
+    vcpu->active = ctx;
+    enum vmx_action action = guest_rdmsr(vcpu, msr, value);
+    vcpu->active = active;
+    return ok_or(action == VMX_NEXT, HV_INVALID_PARAMETER);
+}
+
+/* ICR and EOM are commands, no registers. */
+static enum hv_status write_msr(const struct hv_register_access *access, uint32_t name,
+                                uint64_t value)
 {
     struct vcpu *vcpu = access->ctx->vcpu;
     struct context *active = vcpu->active;
+    uint32_t msr = msr_of(name);
 
-    if (vcpu != access->caller->vcpu)
+    if (msr == HV_MSR_ICR || msr == HV_MSR_EOM ||
+        (own_msr_of(name) != 0 && vcpu != access->caller->vcpu))
         return HV_INVALID_PARAMETER;
     vcpu->active = access->ctx;
-    enum vmx_action action = write ? hv_wrmsr(vcpu, synthetic_msr(name), *value)
-                                   : hv_rdmsr(vcpu, synthetic_msr(name), value);
+    enum vmx_action action = guest_wrmsr(vcpu, msr, value);
     vcpu->active = active;
-    if (action == VMX_NEXT)
-        return HV_SUCCESS;
-    return write ? HV_INVALID_REGISTER_VALUE : HV_INVALID_PARAMETER;
+    return ok_or(action == VMX_NEXT, HV_INVALID_REGISTER_VALUE);
 }
 
 /* ---- All of them -------------------------------------------------------------------------------
@@ -362,10 +412,6 @@ static enum hv_status get_rare(const struct hv_register_access *access, uint32_t
     const struct vm *vm = ctx->vcpu->vm;
     uint32_t leaf[CPUID_REGISTERS];
 
-    if (mtrr_of(name) != 0) {
-        value->low = mtrr_read(&ctx->vcpu->msrs.mtrr, mtrr_of(name));
-        return HV_SUCCESS;
-    }
     if (name >= REG_APIC && name <= REG_APIC_LAST)
         return get_apic(ctx, name - REG_APIC, &value->low);
     if (name == REG_VERSION || (name >= REG_FEATURES && name <= REG_FEATURES_LAST)) {
@@ -379,6 +425,9 @@ static enum hv_status get_rare(const struct hv_register_access *access, uint32_t
     case REG_EXPLICIT_SUSPEND:
     case REG_INTERCEPT_SUSPEND:
     case REG_PENDING_EVENT0:
+    case REG_PENDING_EVENT1:
+    case REG_PENDING_EVENT2:
+    case REG_PENDING_EVENT3:
         return HV_SUCCESS;
     case REG_ACTIVITY:
         value->low = get_activity(ctx);
@@ -393,26 +442,18 @@ static enum hv_status get_rare(const struct hv_register_access *access, uint32_t
     case REG_INTERRUPT_STATE:
         value->low = get_interrupt_state(ctx);
         return HV_SUCCESS;
+    case REG_PENDING_DEBUG:
+        value->low = get_pending_debug(ctx);
+        return HV_SUCCESS;
     case REG_CR8:
+    case REG_INTERMEDIATE_CR8:
         value->low = lapic_read_cr8(&ctx->lapic);
         return HV_SUCCESS;
     case REG_XFEM:
         value->low = vmx_get(&ctx->vmx, VMX_XCR0);
         return HV_SUCCESS;
-    case REG_TSC:
-        value->low = vm_time_tsc(vm) + ctx->vcpu->msrs.tsc_adjust;
-        return HV_SUCCESS;
-    case REG_TSC_ADJUST:
-        value->low = ctx->vcpu->msrs.tsc_adjust;
-        return HV_SUCCESS;
-    case REG_APIC_BASE:
-        value->low = ctx->lapic.base;
-        return HV_SUCCESS;
     case REG_INITIAL_APIC_ID:
         value->low = ctx->vcpu->apic_id;
-        return HV_SUCCESS;
-    case REG_MISC_ENABLE:
-        value->low = ctx->vcpu->msrs.misc_enable;
         return HV_SUCCESS;
     default:
         return HV_INVALID_PARAMETER;
@@ -427,8 +468,8 @@ enum hv_status hv_get_register(const struct hv_register_access *access, uint32_t
 
     if (name >= REG_VSM && name <= REG_VSM_LAST)
         return hv_get_vsm_register(access, name, value);
-    if (synthetic_msr(name) != 0)
-        return access_synthetic(access, name, false, &value->low);
+    if (msr_of(name) != 0)
+        return read_msr(ctx, msr_of(name), &value->low);
     if (is_gpr(name)) {
         value->low = ctx->vcpu->regs.gpr[name - REG_RAX];
     } else if (find_number(name, &reg)) {
@@ -456,10 +497,6 @@ static enum hv_status set_number(struct context *ctx, enum vmx_reg reg, uint64_t
     if (!vmx_value_allowed(&ctx->vmx, reg, value))
         return HV_INVALID_REGISTER_VALUE;
     vmx_set(&ctx->vmx, reg, value);
-    if (reg == VMX_CR0 || reg == VMX_CR3 || reg == VMX_CR4 || reg == VMX_EFER) {
-        vmx_reload_pdptes(&ctx->vmx);
-        vmx_flush_linear(&ctx->vmx);
-    }
     return HV_SUCCESS;
 }
 
@@ -467,11 +504,7 @@ static enum hv_status set_rare(const struct hv_register_access *access, uint32_t
                                const struct hv_value *value)
 {
     struct context *ctx = access->ctx;
-    unsigned maxphyaddr = ctx->vmx.policy.physical_bits;
 
-    if (mtrr_of(name) != 0)
-        return ok_or(mtrr_write(&ctx->vcpu->msrs.mtrr, mtrr_of(name), value->low, maxphyaddr),
-                     HV_INVALID_REGISTER_VALUE);
     if (name >= REG_APIC && name <= REG_APIC_LAST)
         return set_apic(ctx, name - REG_APIC, value->low);
     switch (name) {
@@ -479,16 +512,21 @@ static enum hv_status set_rare(const struct hv_register_access *access, uint32_t
         return set_activity(ctx, value->low);
     case REG_PENDING_EVENT0:
         return set_pending_event(access, value);
+    case REG_PENDING_EVENT1: /* of events that are none of Event0's exceptions */
+    case REG_PENDING_EVENT2:
+    case REG_PENDING_EVENT3:
+        return ok_or(value->low == 0 && value->high == 0, HV_INVALID_REGISTER_VALUE);
+    case REG_PENDING_DEBUG:
+        return set_pending_debug(ctx, value->low);
     case REG_PENDING_INTERRUPTION:
         return set_interruption(ctx, value->low);
     case REG_INTERRUPT_STATE:
         return set_interrupt_state(ctx, value->low);
     case REG_CR8:
+    case REG_INTERMEDIATE_CR8:
         return ok_or(lapic_write_cr8(&ctx->lapic, value->low), HV_INVALID_REGISTER_VALUE);
     case REG_XFEM:
         return ok_or(vmx_write_xcr0(&ctx->vmx, value->low), HV_INVALID_REGISTER_VALUE);
-    case REG_APIC_BASE:
-        return set_apic_base(ctx, value->low);
     default:
         return HV_INVALID_PARAMETER;
     }
@@ -507,24 +545,49 @@ static enum hv_status set_table(struct context *ctx, uint32_t name, const struct
     return HV_SUCCESS;
 }
 
-/*
- * Each value is judged for itself: what fits together only when all are set would else have to come
- * in an order that the TLFS does not ask for. VM entry refuses a state that makes no sense.
- */
+enum hv_judgement hv_judgement_of(uint32_t name)
+{
+    enum vmx_reg reg;
+
+    if (find_number(name, &reg) &&
+        (reg == VMX_CR0 || reg == VMX_CR3 || reg == VMX_CR4 || reg == VMX_EFER))
+        return HV_JUDGED_PAGING;
+    return name >= REG_PENDING_INTERRUPTION && name <= REG_GDTR && !is_gpr(name) && !is_fpu(name)
+               ? HV_JUDGED
+               : HV_NOT_JUDGED;
+}
+
+uint32_t hv_keeper_of(uint32_t name)
+{
+    return name == REG_PENDING_EVENT0 ? (uint32_t)REG_PENDING_INTERRUPTION : name;
+}
+
+bool hv_state_stands(struct context *ctx, enum hv_judgement judged)
+{
+    bool stands = true;
+
+    if (judged >= HV_JUDGED_PAGING) {
+        stands = vmx_reload_pdptes(&ctx->vmx);
+        vmx_flush_linear(&ctx->vmx);
+    }
+    return stands && (judged == HV_NOT_JUDGED || vmx_state_error(&ctx->vmx) == NULL);
+}
+
+/* Each value is judged for itself; all of them by hv_state_stands(). */
 enum hv_status hv_set_register(const struct hv_register_access *access, uint32_t name,
                                const struct hv_value *value)
 {
     struct context *ctx = access->ctx;
     enum vmx_reg reg;
 
-    uint64_t number = value->low;
-
     if (name >= REG_VSM && name <= REG_VSM_LAST)
         return hv_set_vsm_register(access, name, value);
-    if (synthetic_msr(name) != 0)
-        return access_synthetic(access, name, true, &number);
+    if (is_synthetic(msr_of(name)))
+        return write_msr(access, name, value->low);
     if (access->caller == ctx)
         return name == REG_PENDING_EVENT0 ? HV_INVALID_PARAMETER : HV_ACCESS_DENIED;
+    if (msr_of(name) != 0)
+        return write_msr(access, name, value->low);
     if (is_gpr(name)) {
         ctx->vcpu->regs.gpr[name - REG_RAX] = value->low;
         return HV_SUCCESS;

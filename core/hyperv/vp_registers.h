@@ -27,6 +27,18 @@ enum hv_status hv_get_register(const struct hv_register_access *access, uint32_t
 enum hv_status hv_set_register(const struct hv_register_access *access, uint32_t name,
                                const struct hv_value *value);
 
+/* Whether VM entry judges the register, too: together with the others, or as one that says how
+ * addresses are translated. */
+enum hv_judgement { HV_NOT_JUDGED, HV_JUDGED, HV_JUDGED_PAGING };
+enum hv_judgement hv_judgement_of(uint32_t name);
+
+/* Whether VM entry takes the state of @ctx now that registers of that judgement, the highest, have
+ * been set: to be asked behind the last hv_set_register(). */
+bool hv_state_stands(struct context *ctx, enum hv_judgement judged);
+
+/* The register that says what setting @name changes: another one for an event that is injected. */
+uint32_t hv_keeper_of(uint32_t name);
+
 /* Those of Virtual Secure Mode, 0xd0000 and 0xe0000 on: vp_registers_vsm.c. */
 enum hv_status hv_get_vsm_register(const struct hv_register_access *access, uint32_t name,
                                    struct hv_value *value);

@@ -66,23 +66,53 @@ static void get(void *arg)
     vcpu_give_back(before);
 }
 
+_Static_assert((HV_PAGE_SIZE - sizeof(struct header)) / sizeof(struct assignment) <=
+                   HV_PAGE_SIZE / sizeof(struct assignment),
+               "what any call has changed fits the page of its output");
+
+/* Takes back what the first elements, of which *was tells, have changed. */
+static void take_back(const struct hv_register_access *access, const struct assignment *was,
+                      uint32_t count)
+{
+    while (count-- > 0)
+        if (hv_judgement_of(was[count].name) != HV_NOT_JUDGED)
+            hv_set_register(access, was[count].name, &was[count].value);
+}
+
+/*
+ * Registers may fit together only when all are set, in whichever order: so a call does all of its
+ * elements at once, and is judged at its end. A state that no processor can have is taken back.
+ */
 static void set(void *arg)
 {
     struct job *job = arg;
     struct hv_hypercall *call = job->call;
-    struct vmx_context *before = vcpu_borrow(job->access.ctx);
+    struct context *ctx = job->access.ctx;
+    struct assignment *was = (void *)call->out;
+    struct vmx_context *before = vcpu_borrow(ctx);
+    enum hv_judgement judged = HV_NOT_JUDGED;
 
     job->status = HV_SUCCESS;
-    for (; hv_more(call); call->index++) {
-        struct assignment element;
+    for (; call->index < call->count; call->index++) {
+        struct assignment element, *old = &was[call->index - call->first];
 
         memcpy(&element, call->elements + call->index * sizeof(element), sizeof(element));
+        old->name = hv_keeper_of(element.name);
+        if (hv_judgement_of(old->name) != HV_NOT_JUDGED)
+            hv_get_register(&job->access, old->name, &old->value);
         job->status = hv_set_register(&job->access, element.name, &element.value);
         if (job->status != HV_SUCCESS)
             break;
+        judged = max(judged, hv_judgement_of(old->name));
+    }
+    if (!hv_state_stands(ctx, judged)) {
+        take_back(&job->access, was, call->index - call->first);
+        hv_state_stands(ctx, judged);
+        call->index = call->first;
+        job->status = job->status == HV_SUCCESS ? HV_INVALID_REGISTER_VALUE : job->status;
     }
     vcpu_give_back(before);
-    job->access.ctx->vcpu->active->vmx.leave |= VMX_LEAVE;
+    ctx->vcpu->active->vmx.leave |= VMX_LEAVE;
 }
 
 static enum hv_status carry_out(struct hv_hypercall *call, void (*work)(void *))

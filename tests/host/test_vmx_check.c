@@ -207,6 +207,24 @@ static void test_rip_and_rflags(void **state)
     BREAK(long_mode, s.event = event_info(EVENT_EXTERNAL_INTERRUPT, 0x40), "RFLAGS.IF");
 }
 
+static void test_error_codes(void **state)
+{
+    (void)state;
+    for (unsigned vector = 0; vector < 32; vector++) {
+        bool has = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+        struct guest_state s = long_mode();
+        s.event = event_info(EVENT_HARDWARE_EXCEPTION, vector) | (has ? EVENT_HAS_ERROR : 0);
+        passes(s);
+        s.event ^= EVENT_HAS_ERROR;
+        assert_non_null(check_guest_state(&s));
+        s = real_mode();
+        s.event = event_info(EVENT_HARDWARE_EXCEPTION, vector);
+        passes(s);
+        s.event |= EVENT_HAS_ERROR;
+        assert_non_null(check_guest_state(&s));
+    }
+}
+
 static void test_blocking(void **state)
 {
     (void)state;
@@ -249,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_unusable_segments),
         cmocka_unit_test(test_system_segments),
         cmocka_unit_test(test_rip_and_rflags),
+        cmocka_unit_test(test_error_codes),
         cmocka_unit_test(test_blocking),
         cmocka_unit_test(test_debug_and_the_rest),
     };

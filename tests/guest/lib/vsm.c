@@ -175,8 +175,7 @@ struct vp_registers {
     uint64_t partition;
     uint32_t vp;
     uint8_t vtl, reserved[3];
-    uint32_t name, reserved_name[3];
-    uint64_t value[2];
+    uint32_t name;
 };
 
 unsigned vsm_get(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t value[2])
@@ -191,12 +190,34 @@ unsigned vsm_get(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t value[2])
     return status;
 }
 
+uint64_t vsm_set_all(uint32_t vp, uint8_t vtl, const struct hv_assignment *list, unsigned count)
+{
+    struct {
+        uint64_t partition;
+        uint32_t vp;
+        uint8_t vtl, reserved[3];
+        struct hv_assignment list[];
+    } *in = parameter_page();
+    in->partition = HV_SELF;
+    in->vp = vp;
+    in->vtl = vtl;
+    in->reserved[0] = in->reserved[1] = in->reserved[2] = 0;
+    memcpy(in->list, list, count * sizeof(*list));
+    return hv_call(HV_CALL_SET_VP_REGISTERS | HV_REPS(count), (uintptr_t)in, 0);
+}
+
 unsigned vsm_set(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t low, uint64_t high)
 {
-    struct vp_registers *in = parameter_page();
-    *in = (struct vp_registers){
-        .partition = HV_SELF, .vp = vp, .vtl = vtl, .name = name, .value = {low, high}};
-    return hv_call(HV_CALL_SET_VP_REGISTERS | HV_REPS(1), (uintptr_t)in, 0) & 0xffff;
+    const struct hv_assignment one = {.name = name, .value = {low, high}};
+    return vsm_set_all(vp, vtl, &one, 1) & 0xffff;
+}
+
+struct hv_assignment vsm_segment(uint32_t name, uint64_t base, uint32_t limit, uint16_t selector,
+                                 uint16_t attributes)
+{
+    return (struct hv_assignment){
+        .name = name,
+        .value = {base, limit | (uint64_t)selector << 32 | (uint64_t)attributes << 48}};
 }
 
 unsigned vsm_protect(const void *page, unsigned count, uint32_t flags)

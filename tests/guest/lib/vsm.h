@@ -105,6 +105,18 @@ static inline void vtl_call(void)
 unsigned vsm_get(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t value[2]);
 unsigned vsm_set(uint32_t vp, uint8_t vtl, uint32_t name, uint64_t low, uint64_t high);
 
+/* Several registers by one call, at most VSM_SET_MAX; the hypercall's result value. */
+struct hv_assignment {
+    uint32_t name, reserved[3];
+    uint64_t value[2];
+};
+enum { VSM_SET_MAX = 127 };
+uint64_t vsm_set_all(uint32_t vp, uint8_t vtl, const struct hv_assignment *list, unsigned count);
+
+/* A segment register as a value. */
+struct hv_assignment vsm_segment(uint32_t name, uint64_t base, uint32_t limit, uint16_t selector,
+                                 uint16_t attributes);
+
 /* HvCallModifyVtlProtectionMask of @count pages from @page on, with the caller's VTL imposing. */
 unsigned vsm_protect(const void *page, unsigned count, uint32_t flags);
 enum { VSM_NONE = 0, VSM_R = 1, VSM_W = 2, VSM_KX = 4, VSM_UX = 8, VSM_RWX = 15 };
