@@ -85,13 +85,24 @@ void synic_retry(struct synic *s)
     s->queued = kept;
 }
 
+/* Whether a message of the hypervisor's waits already: then it stands for the later ones, which
+ * come again as long as what they tell of goes on. */
+static bool has_own(const struct synic *s)
+{
+    for (uint32_t i = 0; i < s->queued; i++)
+        if (s->queue[i].message.type & BIT(31))
+            return true;
+    return false;
+}
+
 enum hv_status synic_post(struct synic *s, unsigned sint, const struct hv_message *message,
                           bool own)
 {
     if (!takes_messages(s) && !own)
         return HV_INVALID_SYNIC_STATE;
+    bool waits = own && has_own(s);
     synic_retry(s);
-    if (s->queued >= SYNIC_QUEUE + (own ? SYNIC_QUEUE_OWN : 0u))
+    if (waits || (!own && s->queued >= SYNIC_QUEUE))
         return HV_INSUFFICIENT_BUFFERS;
     s->queue[s->queued].message = *message;
     s->queue[s->queued].sint = (uint8_t)sint;

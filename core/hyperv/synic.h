@@ -16,7 +16,7 @@ enum {
     HV_MESSAGE_TIMER_EXPIRED = (int)0x80000010,
     HV_EVENT_FLAGS = 2048, /* per SINT */
     SYNIC_QUEUE = 8,       /* messages of guests that wait for their slots */
-    SYNIC_QUEUE_OWN = 1,   /* and of the hypervisor's */
+    SYNIC_QUEUE_OWN = 1,   /* and of the hypervisor's: those have bit 31 in their type */
 };
 
 /* HV_MESSAGE. The guest may change it at any time. */
@@ -70,7 +70,8 @@ bool synic_write_sint(struct synic *s, unsigned sint, uint64_t value);
 bool synic_deliver(struct synic *s, unsigned sint, const struct hv_message *message);
 
 /*
- * Delivers or queues a message behind the others for its slot. @own: the hypervisor's. Answers
+ * Delivers or queues a message behind the others for its slot. @own: the hypervisor's, of which one
+ * waits at most. Answers
  * HV_SUCCESS, HV_INSUFFICIENT_BUFFERS, or HV_INVALID_SYNIC_STATE when the guest takes no messages.
  */
 enum hv_status synic_post(struct synic *s, unsigned sint, const struct hv_message *message,

@@ -166,6 +166,24 @@ static void full_queue(void **state)
     assert_int_equal(post(2, 100), HV_SUCCESS);
 }
 
+/* An access that is refused again and again while its message waits. */
+static void own_message_waits_once(void **state)
+{
+    (void)state;
+    struct hv_message m = message(0x80000001);
+
+    assert_int_equal(synic_post(&synic, 0, &m, true), HV_SUCCESS);
+    assert_int_equal(synic_post(&synic, 0, &m, true), HV_SUCCESS);
+    assert_int_equal(messages[0].flags, HV_MESSAGE_PENDING);
+    for (unsigned i = 0; i < SYNIC_QUEUE; i++)
+        assert_int_equal(synic_post(&synic, 0, &m, true), HV_INSUFFICIENT_BUFFERS);
+    messages[0].type = 0;
+    synic_retry(&synic);
+    assert_int_equal(messages[0].type, 0x80000001);
+    assert_int_equal(messages[0].flags, 0);
+    assert_int_equal(raised[0x40], 2);
+}
+
 static void own_message_waits_for_a_page(void **state)
 {
     struct hv_message m = message(0x80000001);
@@ -242,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup(sources_do_not_wait_for_each_other, setup),
         cmocka_unit_test_setup(next_post_is_a_retry, setup),
         cmocka_unit_test_setup(full_queue, setup),
+        cmocka_unit_test_setup(own_message_waits_once, setup),
         cmocka_unit_test_setup(own_message_waits_for_a_page, setup),
         cmocka_unit_test_setup(masked_and_polled, setup),
         cmocka_unit_test_setup(event_flags, setup),
