@@ -158,6 +158,57 @@ static void by_hypercall(void)
     is_u64(vsm_enable_vp(parameters), HV_ACCESS_DENIED, "and on another processor");
 }
 
+static unsigned by_memory_list(uint64_t call, const void *parameters, unsigned size)
+{
+    static uint8_t list[2][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    memcpy(list[0], parameters, size);
+    return hv_call(call, (uintptr_t)list[0], (uintptr_t)list[1]) & 0xffff;
+}
+
+/* Every call that can name a VTL. */
+static void by_naming_vtl1(void)
+{
+    static const uint32_t names[] = {0x4,     0x10002, 0x10003, 0x10004, 0x10007, 0x20000, 0x20010,
+                                     0x30000, 0x40000, 0x40002, 0x40004, 0x50005, 0x60001, 0x70000,
+                                     0x80001, 0x80003, 0x80010, 0x80095, 0x84802, 0x84808, 0x90001,
+                                     0x90013, 0xa0000, 0xa0013, 0xb0000, 0xd0002, 0xd0005, 0xd0007,
+                                     0xd0010, 0xd0020, 0xe0000, 0x12345};
+    unsigned denied = 0, n = sizeof(names) / sizeof(names[0]);
+    uint64_t value[2];
+    for (unsigned i = 0; i < n; i++) {
+        denied += vsm_get((uint32_t)SELF, VTL1, names[i], value) == HV_ACCESS_DENIED;
+        denied += vsm_set((uint32_t)SELF, VTL1, names[i], 0, 0) == HV_ACCESS_DENIED;
+    }
+    is_u64(denied, 2 * n, "each of its registers, to read and to write");
+
+    const uint64_t address[] = {HV_SELF, (uint32_t)SELF, 1 | (uint64_t)VTL1 << 56, 0x100};
+    is_u64(by_memory_list(HV_CALL_TRANSLATE_VA, address, sizeof(address)), HV_ACCESS_DENIED,
+           "an address of it");
+    is_u64(by_memory_list(0xac, address, sizeof(address)), HV_ACCESS_DENIED, "in the longer form");
+    const uint64_t mask[] = {HV_SELF, VSM_RWX | (uint64_t)VTL1 << 32, (uintptr_t)secret / 4096};
+    is_u64(by_memory_list(HV_CALL_MODIFY_PROTECTION | HV_REPS(1), mask, sizeof(mask)),
+           HV_ACCESS_DENIED, "the page, in its name");
+    const uint64_t index[] = {HV_SELF, 1, 0};
+    is_u64(by_memory_list(0x9a | HV_REPS(1), index, sizeof(index)), HV_ACCESS_DENIED,
+           "its processor's index");
+    const uint64_t ipi_ex[] = {VECTOR | (uint64_t)VTL1 << 32, 1, 0};
+    is_u64(by_memory_list(0x15, ipi_ex, sizeof(ipi_ex)), HV_ACCESS_DENIED, "a PV IPI to all");
+    const uint64_t message[32] = {0x10, 1};
+    is_u64(by_memory_list(0x5c, message, sizeof(message)), HV_ACCESS_DENIED, "a message");
+    is_u64(hv_call(0x5d | HV_FAST, 0x10, 0) & 0xffff, HV_ACCESS_DENIED, "an event");
+    is_u64(hv_call(HV_CALL_ENABLE_PARTITION_VTL | HV_FAST, HV_SELF, 1) & 0xffff,
+           HV_INVALID_VTL_STATE, "enabling it again");
+    is_u64(hv_call(0x0e | HV_FAST, HV_SELF, 1) & 0xffff, HV_INVALID_HYPERCALL_CODE,
+           "disabling it for the partition");
+    is_u64(hv_call(0x10 | HV_FAST, HV_SELF, 1ul << 32) & 0xffff, HV_INVALID_HYPERCALL_CODE,
+           "and on the processor");
+    struct hv_vp_context *parameters = page_alloc();
+    vsm_fill_context(parameters, 1, 1);
+    is_u64(by_memory_list(HV_CALL_START_VP, parameters, sizeof(*parameters)), HV_ACCESS_DENIED,
+           "starting a processor in it");
+    is_fault(TRY("vmcall", : : "a"(0ul), "c"(0x12ul) : "memory"), UD, 0, "VTL return from VTL0");
+}
+
 static void by_overlay(void)
 {
     static const uint32_t pages[] = {HV_MSR_HYPERCALL, HV_MSR_REFERENCE_TSC, HV_MSR_VP_ASSIST_PAGE,
@@ -176,16 +227,43 @@ static void by_overlay(void)
     is_u64(value, 0, "and nothing was read");
 }
 
-static void arm(uintptr_t unused)
+static void arm(uintptr_t us)
 {
-    (void)unused;
-    lapic_timer_start(VECTOR, 2000);
+    lapic_timer_start(VECTOR, (uint32_t)us);
+}
+
+static void arm_synthetic(uintptr_t us)
+{
+    wrmsr(HV_MSR_STIMER0_CONFIG, 0);
+    wrmsr(HV_MSR_STIMER0_COUNT, rdmsr(HV_MSR_TIME_REF_COUNT) + 10 * us);
+    wrmsr(HV_MSR_STIMER0_CONFIG, 1 << 12 | VECTOR << 4 | 1);
+}
+
+/* VTL0 moves time, and takes its own timers and SynIC away. */
+static void by_time(void)
+{
+    uint64_t adjust = rdmsr(MSR_TSC_ADJUST);
+    taken = 0;
+    vsm_run(arm, 2000);
+    wrmsr(MSR_TSC, 0);
+    wrmsr(MSR_TSC_DEADLINE, 0);
+    WAIT_UNTIL(taken >= 1, 100);
+    is_u64(taken, 1, "VTL0 sets the clock back: VTL1's timer goes on");
+    vsm_run(arm_synthetic, 2000);
+    wrmsr(MSR_TSC_ADJUST, adjust);
+    wrmsr(HV_MSR_STIMER0_CONFIG, 0);
+    wrmsr(HV_MSR_STIMER0_COUNT, 0);
+    wrmsr(HV_MSR_SCONTROL, 0);
+    for (unsigned i = 0; i < 16; i++)
+        wrmsr(HV_MSR_SINT0 + i, 0x10000);
+    WAIT_UNTIL(taken >= 2, 100);
+    is_u64(taken, 2, "VTL0 turns its SynIC and timers off: VTL1's synthetic timer goes on");
 }
 
 static void by_apic(void)
 {
     taken = 0;
-    vsm_run(arm, 0);
+    vsm_run(arm, 2000);
     lapic_timer_stop();
     lapic_write(LAPIC_TPR, 0xff);
     lapic_write(LAPIC_SVR, 0xff);
@@ -199,6 +277,16 @@ static void by_apic(void)
     sti_nop();
     cli();
     is_u64(taken, 1, "VTL0's IPIs do not get to VTL1");
+    lapic_enter_x2apic();
+    lapic_enable();
+    self_ipi(VECTOR);
+    wrmsr(MSR_X2APIC + 0x3f, VECTOR);
+    wrmsr(HV_MSR_ICR, (uint64_t)0 << 32 | ICR_SELF | VECTOR);
+    sti_nop();
+    cli();
+    is_u64(taken, 1, "in x2APIC mode neither");
+    lapic_enter_xapic();
+    lapic_enable();
 }
 
 void test_main(void)
@@ -215,8 +303,10 @@ void test_main(void)
     by_memory();
     by_paging();
     by_hypercall();
+    by_naming_vtl1();
     by_overlay();
     by_apic();
+    by_time();
     vsm_run(look, 0);
     is_u64(kept, SECRET, "the secret is as it was");
 }

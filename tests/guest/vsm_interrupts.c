@@ -3,6 +3,7 @@
 // hyperv: on
 // vtls: 2
 // vcpus: 2
+// variant: emulated tpr_shadow=off
 // time_limit: 4s
 #include "tests/guest/lib/smp.h"
 #include "tests/guest/lib/vsm.h"

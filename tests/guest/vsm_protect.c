@@ -67,6 +67,8 @@ static void start(uintptr_t unused)
     status[0] = vsm_protect(secrets[0], 1, VSM_NONE);
     status[1] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, CONFIG_ON | 1ul << 40, 0);
     status[2] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, 1 | VSM_W << 1, 0);
+    status[11] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, CONFIG_ON | 1 << 9, 0);
+    status[12] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, CONFIG_ON | 1 << 12, 0);
     status[3] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, CONFIG_ON, 0);
     status[4] = vsm_set((uint32_t)HV_VP_SELF, 0, REG_PARTITION_CONFIG, CONFIG_ON & ~1u, 0);
     status[5] = vsm_protect(secrets[0], 1, VSM_W);
@@ -246,6 +248,8 @@ void test_main(void)
     vsm_run(start, 0);
     is_u64(status[0], HV_ACCESS_DENIED, "a mask before protection is enabled");
     is_u64(status[1], HV_INVALID_REGISTER_VALUE, "a reserved bit of the configuration");
+    is_u64(status[11], HV_INVALID_REGISTER_VALUE, "InterceptVpStartup");
+    is_u64(status[12], HV_INVALID_REGISTER_VALUE, "the intercept page");
     is_u64(status[2], HV_INVALID_REGISTER_VALUE, "a default mask without read access");
     is_u64(status[3], HV_SUCCESS, "enabling protection");
     is_u64(status[4], HV_INVALID_REGISTER_VALUE, "disabling it");
