@@ -110,15 +110,18 @@ static unsigned needed(struct vcpu *vcpu, const struct vmx_ept_violation *violat
     }
 }
 
-/* Who denies it: the lowest VTL above that does, or the next one that the processor has. */
-static struct context *imposer(struct vcpu *vcpu, gpa_t gpa, unsigned right)
+/* Who denies it: the lowest VTL above that does, or the next one that the processor has. *denied:
+ * whether anybody does, now. */
+static struct context *imposer(struct vcpu *vcpu, gpa_t gpa, unsigned right, bool *denied)
 {
+    *denied = false;
     for (unsigned vtl = vcpu->active->vtl; vtl + 1 < vcpu->vm->vtls; vtl++) {
         struct ept_mapping mapping;
 
         ept_lookup(&vcpu->vm->ept[vtl], gpa, &mapping);
         if (!(mapping.denied & right))
             continue;
+        *denied = true;
         for (unsigned above = vtl + 1; above < vcpu->vm->vtls; above++)
             if (vcpu_has_vtl(vcpu, above))
                 return &vcpu->contexts[above];
@@ -161,20 +164,22 @@ bool hv_violation(struct vcpu *vcpu, const struct vmx_ept_violation *violation,
 
     if (!ept_lookup(&vm->ept[vcpu->active->vtl], violation->gpa, &mapping))
         return false;
-    *action = VMX_AGAIN; /* allowed meanwhile */
+    *action = VMX_AGAIN; /* allowed meanwhile, here or below: other processors change rights */
     if (mapping.rights & right)
         return true;
-    if (hv_is_overlay(vm, vcpu->active->vtl, violation->gpa)) {
+    const void *ram = gm_ptr(&vm->memory, violation->gpa, 1);
+    if (ram == NULL || mapping.hpa != virt_to_phys(ram)) {
         /* TLFS, "Establishing the Hypercall Interface": no other overlay denies anything. */
         *action = VMX_RAISE_GP;
         return true;
     }
-    struct context *to = imposer(vcpu, violation->gpa, right);
+    bool denied;
+    struct context *to = imposer(vcpu, violation->gpa, right, &denied);
     guest_trace(vcpu->active, TRACE_FAULT, (uint16_t)access_of(violation), violation->gpa,
                 violation->gla_valid ? violation->gla : 0);
     if (to != NULL)
         send_memory_intercept(vcpu, to, violation);
-    else
+    else if (denied)
         *action = stop_without_handler(vcpu, violation->gpa);
     return true;
 }
