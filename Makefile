@@ -118,7 +118,7 @@ include tests/lint.mk
 
 # ---- Whole targets ------------------------------------------------------------------------------
 .PHONY: all check-quick format help clean
-all: $(O)/BOOTX64.EFI ## build BOOTX64.EFI
+all: $(O)/BOOTX64.EFI $(O)/check.efi ## build BOOTX64.EFI and check.efi
 
 check-quick: all host-tests ## build, and run the unit tests on this machine
 

@@ -10,11 +10,15 @@
 
 #include "boot/memory_map.h"
 #include "core/handover.h"
+#include "vmx/mitigations.h"
 
 /* Set once by efi_main. boot_services is not to be used after ExitBootServices. */
 extern EFI_HANDLE boot_image;
 extern EFI_SYSTEM_TABLE *boot_system;
 extern EFI_BOOT_SERVICES *boot_services;
+
+/* What the program does, in main.c or check.c; its status goes to the firmware. */
+EFI_STATUS application(void);
 
 /* ---- console.c: text out, before the hypervisor has a console of its own ------------------- */
 
@@ -30,6 +34,12 @@ void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints "lapwing: refused: TEXT" and returns status. Exactly one call per start. */
 EFI_STATUS refuse(EFI_STATUS status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Gives a person so many seconds to read, or less if they press a key. */
+void console_wait_for_key(uint32_t seconds);
+
+/* What print() has printed so far, but for what is over 32 KiB. */
+const char *console_report(size_t *size);
 
 /* "EFI_LOAD_ERROR" and the like. */
 const char *status_name(EFI_STATUS status);
@@ -52,6 +62,24 @@ void memory_free_all(void);
 /* All that is taken now. */
 const struct memory_claim *memory_claims(uint32_t *count);
 
+/* The memory for the firmware's map; it is taken from the firmware, but not handed over. */
+struct map_buffer {
+    void *descriptors;
+    UINTN capacity;
+};
+
+/* Makes room for the map, with slack: allocations and ExitBootServices may split ranges. Refuses.
+ * Give the descriptors back with FreePool. */
+EFI_STATUS map_take_buffer(struct map_buffer *buffer);
+
+/* The map as it is now, in the buffer, and its key for ExitBootServices. */
+EFI_STATUS map_get(const struct map_buffer *buffer, struct firmware_map *map, UINTN *key);
+
+/* memory_map_convert() with our claims. */
+bool map_convert(const struct firmware_map *map, struct range_list *list);
+
+enum { MAP_SLACK_DESCRIPTORS = 64 };
+
 /* ---- files.c: files on the EFI system partition that this application was started from ------ */
 
 /* Opens the volume. Refuses. */
@@ -63,6 +91,20 @@ void files_close_volume(void);
 /* Reads a whole, not empty file into memory of memory_take(). EFI_NOT_FOUND is left to the caller
  * to report; all other errors are refusals. */
 EFI_STATUS file_load(const char *path, uint64_t *base, uint64_t *size);
+
+/* Writes a file, in place of one that may be there. */
+EFI_STATUS file_save(const char *path, const char *data, size_t size);
+
+/* ---- processor.c: what this processor can do ------------------------------------------------- */
+
+/* As a vmx_rdmsr_fn; the argument is not used. */
+uint64_t processor_read_msr(void *unused, uint32_t msr);
+
+/* False: it has no VMX, and *caps is not filled. */
+bool processor_has_vmx(struct vmx_caps *caps);
+
+/* Why it cannot run the hypervisor, naming all that is missing; NULL if it can. */
+const char *processor_refusal(void);
 
 /* ---- guests.c: the configuration and the files it names ------------------------------------- */
 

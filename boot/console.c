@@ -4,14 +4,17 @@
 
 #include <stdarg.h>
 
+#include "core/bits.h"
 #include "core/format.h"
 #include "core/string.h"
 #include "drivers/host/uart.h"
 
-enum { TEXT_MAX = 1024, CONOUT_MAX = 2048 };
+enum { TEXT_MAX = 1024, CONOUT_MAX = 2048, REPORT_MAX = 32 * 1024 };
 
 static bool firmware_console;
 static bool serial_console;
+static char report[REPORT_MAX];
+static size_t report_size;
 
 /* The variable ConOut lists the devices of the firmware's console. UEFI specification, "Device Path
  * Protocol": an ACPI node for the first PNP0501, then a UART node's type and subtype. */
@@ -47,8 +50,11 @@ void console_leave_firmware(void)
 static void write_text(const char *text)
 {
     static CHAR16 wide[2 * TEXT_MAX];
+    size_t kept = min(strlen(text), REPORT_MAX - report_size);
     size_t n = 0;
 
+    memcpy(report + report_size, text, kept);
+    report_size += kept;
     for (; *text != '\0'; text++) {
         if (*text == '\n')
             wide[n++] = '\r';
@@ -82,6 +88,29 @@ EFI_STATUS refuse(EFI_STATUS status, const char *fmt, ...)
     va_end(args);
     print("lapwing: refused: %s\n", text);
     return status;
+}
+
+const char *console_report(size_t *size)
+{
+    *size = report_size;
+    return report;
+}
+
+void console_wait_for_key(uint32_t seconds)
+{
+    enum { UNITS_PER_SECOND = 10000000 };
+    EFI_EVENT events[2];
+    UINTN which;
+
+    if (!firmware_console || boot_system->ConIn == NULL ||
+        EFI_ERROR(boot_services->CreateEvent(EVT_TIMER, 0, NULL, NULL, &events[1])))
+        return;
+    print("lapwing: going on in %u seconds, or when a key is pressed\n", seconds);
+    events[0] = boot_system->ConIn->WaitForKey;
+    if (!EFI_ERROR(boot_services->SetTimer(events[1], TimerRelative,
+                                           (uint64_t)seconds * UNITS_PER_SECOND)))
+        boot_services->WaitForEvent(2, events, &which);
+    boot_services->CloseEvent(events[1]);
 }
 
 const char *status_name(EFI_STATUS status)

@@ -129,3 +129,23 @@ EFI_STATUS file_load(const char *path, uint64_t *base, uint64_t *size)
     handle->Close(handle);
     return status;
 }
+
+EFI_STATUS file_save(const char *path, const char *data, size_t size)
+{
+    const uint64_t mode = EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE;
+    CHAR16 wide[CONFIG_PATH_MAX];
+    EFI_FILE_HANDLE handle;
+    UINTN length = size;
+    EFI_STATUS status;
+
+    if (!is_name(path, wide))
+        return EFI_INVALID_PARAMETER;
+    if (!EFI_ERROR(volume->Open(volume, &handle, wide, mode, 0)))
+        handle->Delete(handle); /* it may be longer */
+    status = volume->Open(volume, &handle, wide, mode | EFI_FILE_MODE_CREATE, 0);
+    if (EFI_ERROR(status))
+        return status;
+    status = handle->Write(handle, &length, (void *)data);
+    handle->Close(handle);
+    return status;
+}

@@ -56,22 +56,30 @@ static uint64_t find_rsdp(void)
     return rsdp != 0 ? rsdp : find_table((EFI_GUID)ACPI_TABLE_GUID);
 }
 
+/* Pixels of 32 bits: what is drawn is grey, so the order of the colours is of no interest. */
+static bool has_known_pixels(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
+{
+    const EFI_PIXEL_BITMASK *mask = &info->PixelInformation;
+    uint32_t all = mask->RedMask | mask->GreenMask | mask->BlueMask | mask->ReservedMask;
+
+    return info->PixelFormat == PixelBlueGreenRedReserved8BitPerColor ||
+           info->PixelFormat == PixelRedGreenBlueReserved8BitPerColor ||
+           (info->PixelFormat == PixelBitMask && all >> 24 != 0);
+}
+
+/* The size is that of the picture: firmware is not to be relied on for it. */
 static void describe_mode(const EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE *mode,
                           struct handover_framebuffer *framebuffer)
 {
     const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = mode->Info;
 
-    if (info->PixelFormat == PixelBlueGreenRedReserved8BitPerColor)
-        framebuffer->format = HANDOVER_PIXEL_BGRX;
-    else if (info->PixelFormat == PixelRedGreenBlueReserved8BitPerColor)
-        framebuffer->format = HANDOVER_PIXEL_RGBX;
-    else
+    if (!has_known_pixels(info))
         return;
     framebuffer->base = mode->FrameBufferBase;
-    framebuffer->size = mode->FrameBufferSize;
     framebuffer->width = info->HorizontalResolution;
     framebuffer->height = info->VerticalResolution;
     framebuffer->stride = info->PixelsPerScanLine * BYTES_PER_PIXEL;
+    framebuffer->size = (uint64_t)framebuffer->stride * framebuffer->height;
 }
 
 static void find_framebuffer(struct handover_framebuffer *framebuffer)

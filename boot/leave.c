@@ -4,52 +4,7 @@
 
 #include "core/x86.h"
 
-enum {
-    /* Allocations and ExitBootServices itself may split ranges after the first look. */
-    MAP_SLACK_DESCRIPTORS = 64,
-    EXIT_TRIES = 8,
-};
-
-/* The memory for the firmware's map; it is taken from the firmware, but not kept. */
-struct map_buffer {
-    void *descriptors;
-    UINTN capacity;
-};
-
-static EFI_STATUS get_map(const struct map_buffer *buffer, struct firmware_map *map, UINTN *key)
-{
-    UINTN size = buffer->capacity;
-    UINTN descriptor_size = 0;
-    UINT32 version;
-    EFI_STATUS status =
-        boot_services->GetMemoryMap(&size, buffer->descriptors, key, &descriptor_size, &version);
-
-    *map = (struct firmware_map){buffer->descriptors, size, descriptor_size};
-    return status;
-}
-
-static EFI_STATUS take_buffer(struct map_buffer *buffer)
-{
-    struct firmware_map map;
-    UINTN key;
-
-    *buffer = (struct map_buffer){NULL, 0};
-    if (get_map(buffer, &map, &key) != EFI_BUFFER_TOO_SMALL)
-        return refuse(EFI_DEVICE_ERROR, "the firmware does not say how large its memory map is");
-    buffer->capacity = map.size + MAP_SLACK_DESCRIPTORS * map.descriptor_size;
-    if (EFI_ERROR(
-            boot_services->AllocatePool(EfiLoaderData, buffer->capacity, &buffer->descriptors)))
-        return refuse(EFI_OUT_OF_RESOURCES, "no room for the memory map");
-    return EFI_SUCCESS;
-}
-
-static bool convert(const struct firmware_map *map, struct range_list *list)
-{
-    uint32_t n_claims;
-    const struct memory_claim *claims = memory_claims(&n_claims);
-
-    return memory_map_convert(map, claims, n_claims, list);
-}
+enum { EXIT_TRIES = 8 };
 
 /* Judges the memory map as it is now and builds the page tables for its RAM, which does not change
  * any more: only the use of it does. */
@@ -62,11 +17,11 @@ static EFI_STATUS prepare(struct handover *handover, const struct map_buffer *bu
     const struct memory_claim image = {handover->image_base, handover->image_size};
     struct firmware_map map;
     UINTN key;
-    EFI_STATUS status = get_map(buffer, &map, &key);
+    EFI_STATUS status = map_get(buffer, &map, &key);
 
     if (EFI_ERROR(status))
         return refuse(status, "the firmware's memory map cannot be read");
-    if (!convert(&map, &list))
+    if (!map_convert(&map, &list))
         return refuse(EFI_UNSUPPORTED, "the firmware's memory map has more than %u ranges",
                       list.max);
     status = guests_check_memory(handover, ranges_total(&list, HANDOVER_FREE));
@@ -87,7 +42,7 @@ static EFI_STATUS exit_boot_services(const struct map_buffer *buffer, struct fir
     for (uint32_t i = 0; i < EXIT_TRIES && status == EFI_INVALID_PARAMETER; i++) {
         UINTN key;
 
-        status = get_map(buffer, map, &key);
+        status = map_get(buffer, map, &key);
         if (!EFI_ERROR(status))
             status = boot_services->ExitBootServices(boot_image, key);
     }
@@ -118,7 +73,7 @@ static EFI_STATUS leave_with_buffer(struct handover *handover, const struct map_
     if (EFI_ERROR(status))
         return refuse(status, "the firmware does not end its boot services");
     cli();
-    if (!convert(&map, &list))
+    if (!map_convert(&map, &list))
         stop("the memory map grew beyond its limit while boot services ended");
     handover->n_ranges = list.count;
     hypervisor_enter(handover);
@@ -127,7 +82,7 @@ static EFI_STATUS leave_with_buffer(struct handover *handover, const struct map_
 EFI_STATUS leave_firmware(struct handover *handover)
 {
     struct map_buffer buffer;
-    EFI_STATUS status = take_buffer(&buffer);
+    EFI_STATUS status = map_take_buffer(&buffer);
 
     if (EFI_ERROR(status))
         return status;

@@ -41,6 +41,9 @@ enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
 /* Which APIC takes a physical destination: docs/errata.md. As enum apic_policy. */
 enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };
 
+/* Against transient execution. As enum vmx_mitigate. */
+enum config_mitigations { CONFIG_MITIGATE_AUTO, CONFIG_MITIGATE_OFF, CONFIG_MITIGATE_ON };
+
 /* Help of the processor with the APIC. As enum vmx_apic_help. */
 enum config_help { CONFIG_HELP_AUTO, CONFIG_HELP_OFF, CONFIG_HELP_ON };
 enum { CONFIG_APIC_HELPS = 7 };
@@ -109,6 +112,7 @@ struct config {
     uint32_t log;           /* enum config_log */
     uint32_t emulator_exit; /* enum config_emulator_exit */
     uint32_t trace;         /* set of enum config_trace: of all VMs */
+    uint32_t mitigations;   /* enum config_mitigations */
     uint32_t vm_count;      /* at least 1 */
     struct config_vm vms[CONFIG_VMS_MAX];
     uint32_t apic_ids_used;

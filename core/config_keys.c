@@ -92,6 +92,15 @@ const struct config_key config_keys[] = {
         .doc = "What of all VMs is traced to the second serial port: docs/trace.md.",
     },
     {
+        LAPWING(mitigations),
+        .name = "mitigations",
+        .kind = CONFIG_KIND_WORD,
+        .words = auto_off_on_words,
+        .fallback = "auto",
+        .doc = "Whether guests are kept from what processors leak by transient execution: by "
+               "default where the processor is affected; 'on' uses every measure that it has.",
+    },
+    {
         VM(memory),
         .name = "memory",
         .kind = CONFIG_KIND_SIZE,

@@ -41,14 +41,12 @@ struct handover_file {
     uint64_t size; /* bytes */
 };
 
-enum handover_pixel_format { HANDOVER_PIXEL_BGRX = 0, HANDOVER_PIXEL_RGBX = 1 };
-
 struct handover_framebuffer {
     uint64_t base; /* 0: there is none */
     uint64_t size;
     uint32_t width, height; /* pixels */
     uint32_t stride;        /* bytes from one line to the next */
-    uint32_t format;        /* enum handover_pixel_format */
+    uint32_t reserved;
 };
 
 struct handover {

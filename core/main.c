@@ -85,6 +85,43 @@ static void log_features(void)
     }
 }
 
+_Static_assert((int)CONFIG_MITIGATE_AUTO == (int)VMX_MITIGATE_AUTO &&
+                   (int)CONFIG_MITIGATE_OFF == (int)VMX_MITIGATE_OFF &&
+                   (int)CONFIG_MITIGATE_ON == (int)VMX_MITIGATE_ON,
+               "mitigations");
+
+static void log_mitigations(const struct vmx_mitigations *m)
+{
+    bool none = true;
+
+    for (unsigned i = 0; i < VMX_THREATS; i++) {
+        const char *name = vmx_threat_name((enum vmx_threat)i);
+
+        none &= m->of[i].state == VMX_NOT_AFFECTED;
+        if (m->of[i].state == VMX_MITIGATED)
+            log_info("mitigated: %s: %s", name, m->of[i].how);
+        else if (m->of[i].state == VMX_NOT_MITIGATED)
+            log_warn("not mitigated: %s: %s", name, m->of[i].how);
+    }
+    if (none)
+        log_info("mitigated: nothing, this processor is not affected");
+}
+
+/* Against what guests could learn of each other, and of us, by transient execution. */
+static void mitigate(const struct handover *handover)
+{
+    struct vmx_mitigations m;
+
+    vmx_mitigations_here(&m, &caps, handover->cpus, handover->n_cpus,
+                         (enum vmx_mitigate)handover->config.mitigations);
+    log_mitigations(&m);
+    if (m.small_pages) {
+        vmx_caps_forget(&caps, VMX_EPT_2M);
+        vmx_caps_forget(&caps, VMX_EPT_1G);
+    }
+    vmx_mitigations_use(&m);
+}
+
 static void start_processors(const struct handover *handover)
 {
     enum vmx_feature first = 0;
@@ -94,6 +131,7 @@ static void start_processors(const struct handover *handover)
     if (missing != NULL)
         panic("the boot application accepted a processor without '%s'", missing);
     log_features();
+    mitigate(handover);
     if (!enable_vmx(this_cpu()))
         panic("the boot application accepted a processor that cannot enter VMX operation");
     smp_start_all(handover, ap_main);

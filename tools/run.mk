@@ -7,6 +7,8 @@
 #   CMDLINE    the kernel's command line
 #   TRACE      1, or classes with commas as in docs/trace.md: trace to build/run/
 #   DEMO       instead of Linux: a demonstration, tests/guest/demo_*.conf
+#   CHECK      1: instead of Lapwing the check whether it runs here
+#   DIR        for "make esp": where the stick's partition is mounted
 #   CPU_MODEL, CPUS, MEMORY (MiB)  the emulated machine
 
 CMDLINE ?= console=ttyS0
@@ -28,19 +30,23 @@ $(LINUX)/initramfs.cpio: $(LINUX_CACHE)/busybox/busybox tools/guest-init tools/i
 
 KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/linux/vmlinuz,$(KERNEL)),$(LINUX)/vmlinux)
 
-RUN_NEEDS = $(O)/BOOTX64.EFI $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
+RUN_NEEDS = $(O)/BOOTX64.EFI $(O)/check.efi $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
   $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux))
-RUN_OPTIONS = $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio \
+RUN_OPTIONS = $(if $(CHECK),--check) $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio \
   --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)') \
   $(if $(TRACE),--trace '$(patsubst 1,all,$(TRACE))')
 
-.PHONY: run image emulator
-run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm; TRACE=1
+.PHONY: run image esp emulator
+run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm; CHECK=1; TRACE=1
 	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick
 	$(call say,IMAGE)
 	$(Q)tools/image $(RUN_OPTIONS) $(O)/lapwing.img
+
+esp: $(RUN_NEEDS) ## fill the directory DIR, a mounted stick, with the same
+	$(if $(DIR),,$(error DIR= is not set; expected the directory where a FAT partition is mounted))
+	$(Q)tools/image $(RUN_OPTIONS) --directory '$(DIR)'
 
 emulator: ## say which emulator this machine uses, and why
 	$(Q)tools/emulator

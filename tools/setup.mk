@@ -7,6 +7,7 @@ SETUP_clean = none
 SETUP_host-tests = build host
 SETUP_check-quick = build host
 SETUP_image = build run
+SETUP_esp = build run
 SETUP_run = build run
 SETUP_bench = build run
 SETUP_test = build test

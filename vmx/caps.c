@@ -165,6 +165,11 @@ const char *vmx_caps_missing(const struct vmx_caps *caps, enum vmx_feature *next
     return NULL;
 }
 
+void vmx_caps_forget(struct vmx_caps *caps, enum vmx_feature feature)
+{
+    caps->word[features[feature].word].may_be_1 &= ~BIT(features[feature].bit);
+}
+
 const char *vmx_feature_name(enum vmx_feature feature)
 {
     return features[feature].name;

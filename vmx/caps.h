@@ -121,6 +121,9 @@ const char *vmx_caps_missing(const struct vmx_caps *caps, enum vmx_feature *next
 /* Whether the feature may be used. Costs table look-ups: keep it out of the exit path. */
 bool vmx_has(const struct vmx_caps *caps, enum vmx_feature feature);
 
+/* As if the processor had not a feature that is only wanted. */
+void vmx_caps_forget(struct vmx_caps *caps, enum vmx_feature feature);
+
 /* Bochs, which at times delivers interrupts and reports exceptions wrongly: docs/errata.md. */
 bool vmx_caps_is_bochs(const struct vmx_caps *caps);
 

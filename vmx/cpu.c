@@ -2,6 +2,8 @@
 /* Entering and leaving VMX operation on a processor. SDM Vol 3C, "Introduction to VMX". */
 #include "core/cpu.h"
 
+#include <stddef.h>
+
 #include "core/memory.h"
 #include "vmx/internal.h"
 
@@ -76,6 +78,28 @@ static void set_control_registers(const struct vmx_caps *caps)
     write_cr4(cr4 & caps->cr4_fixed1);
 }
 
+struct vmx_guard_values vmx_guard;
+_Static_assert(offsetof(struct vmx_guard_values, guards) == 0 &&
+                   offsetof(struct vmx_guard_values, spec_ctrl) == 4 &&
+                   offsetof(struct vmx_guard_values, spec_ctrl_guest) == 8,
+               "vmx/entry.asm");
+_Static_assert(SELECTOR_DATA == 0x10, "vmx/entry.asm");
+_Static_assert(VMX_GUARD_L1D == 1 << 0 && VMX_GUARD_IBRS == 1 << 1 && VMX_GUARD_RSB == 1 << 3,
+               "vmx/entry.asm");
+
+void vmx_mitigations_here(struct vmx_mitigations *m, const struct vmx_caps *caps,
+                          const uint32_t *apic_ids, uint32_t n, enum vmx_mitigate mode)
+{
+    struct vmx_speculation s;
+    vmx_speculation_read(&s, caps, apic_ids, n, read_msr, NULL);
+    vmx_mitigations_decide(m, &s, mode);
+}
+
+void vmx_mitigations_use(const struct vmx_mitigations *m)
+{
+    vmx_guard = (struct vmx_guard_values){m->guards, m->spec_ctrl, m->spec_ctrl_guest};
+}
+
 bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps)
 {
     ASSERT(!cpu->vmxon);
@@ -84,6 +108,8 @@ bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps)
         return false;
     unlock_feature_control();
     set_control_registers(caps);
+    if (vmx_guard.spec_ctrl != 0)
+        wrmsr(MSR_IA32_SPEC_CTRL, vmx_guard.spec_ctrl);
     *region = vmx_revision(caps);
     uint64_t physical = virt_to_phys(region);
     __asm__ goto("vmxon %0\n\tjbe %l[failed]" : : "m"(physical) : "cc", "memory" : failed);

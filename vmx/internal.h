@@ -7,6 +7,7 @@
 #include "core/bits.h"
 #include "core/x86.h"
 #include "vmx/exit.h"
+#include "vmx/mitigations.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
@@ -29,6 +30,24 @@ enum enter_result { ENTERED = 0, ENTRY_FAIL_INVALID = 1, ENTRY_FAIL_VALID = 2 };
 enum enter_result vmx_enter(struct vmx_context *ctx, struct guest_regs *regs, uint64_t *host_rsp,
                             uint64_t launched);
 void vmx_exit_point(void);
+
+/* What entry.asm does beside: from vmx_mitigations_use(), the same for all processors. */
+struct vmx_guard_values {
+    uint32_t guards; /* enum vmx_guard */
+    uint32_t spec_ctrl, spec_ctrl_guest;
+};
+extern struct vmx_guard_values vmx_guard;
+
+/* The same two with the guards of entries and exits. */
+enum enter_result vmx_enter_guarded(struct vmx_context *ctx, struct guest_regs *regs,
+                                    uint64_t *host_rsp, uint64_t launched);
+void vmx_exit_point_guarded(void);
+
+static inline bool vmx_is_guarded(void)
+{
+    return vmx_guard.guards & (VMX_GUARD_L1D | VMX_GUARD_IBRS | VMX_GUARD_VERW | VMX_GUARD_RSB);
+}
+
 struct vmx_context *vmx_exited(struct vmx_context *ctx);
 
 /* state.c: makes the processor hold the context's MSRs and its vcpu's shared registers. */

@@ -282,7 +282,9 @@ enum vmx_outcome vmx_run(struct vmx_context *ctx)
     if (ctx->traced)
         trace_entry(ctx);
     const struct vmx_cpu *cpu = ctx->cpu;
-    enum enter_result result = vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
+    enum enter_result result =
+        vmx_is_guarded() ? vmx_enter_guarded(ctx, ctx->regs, &ctx->host_rsp, ctx->launched)
+                         : vmx_enter(ctx, ctx->regs, &ctx->host_rsp, ctx->launched);
     ctx = cpu->current;
     if (result != ENTERED)
         return entry_failed(ctx, result);

@@ -113,6 +113,8 @@ void vmx_make_live(struct vmx_context *ctx)
         ASSERT(!ctx->regs->cpu);
         if (cpu->live_regs)
             evict_regs(cpu->live_regs);
+        if (vmx_guard.guards & VMX_GUARD_IBPB)
+            wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
         vmx_cr2_dr_load(ctx->regs);
         fpu_load(ctx->regs);
         cpu->live_regs = ctx->regs;
@@ -149,7 +151,7 @@ static void write_host_state(void)
     vmwrite32(HOST_SYSENTER_CS, 0);
     vmwrite(HOST_SYSENTER_ESP, 0);
     vmwrite(HOST_SYSENTER_EIP, 0);
-    vmwrite(HOST_RIP, (uint64_t)vmx_exit_point);
+    vmwrite(HOST_RIP, (uint64_t)(vmx_is_guarded() ? vmx_exit_point_guarded : vmx_exit_point));
 }
 
 static void vmptrld(struct vmx_context *ctx)

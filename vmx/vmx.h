@@ -18,6 +18,7 @@
 #include "vmx/apic.h"
 #include "vmx/caps.h"
 #include "vmx/ept.h"
+#include "vmx/mitigations.h"
 
 struct vmx_context;
 struct guest_regs;
@@ -35,6 +36,14 @@ struct vmx_cpu {
 
 /* Reads the capabilities of this processor, which has VMX. */
 void vmx_caps_read_here(struct vmx_caps *caps);
+
+/* What is to be done about transient execution on this processor, as vmx_mitigations_decide(). */
+void vmx_mitigations_here(struct vmx_mitigations *m, const struct vmx_caps *caps,
+                          const uint32_t *apic_ids, uint32_t n, enum vmx_mitigate mode);
+
+/* Entries, exits and vmx_cpu_enable() do from now on what m says. Once, before the first of them;
+ * the caller sees to m->small_pages. */
+void vmx_mitigations_use(const struct vmx_mitigations *m);
 
 /*
  * Enters VMX operation on this processor and makes it forget what it may have cached of guests.

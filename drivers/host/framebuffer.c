@@ -15,7 +15,7 @@ enum {
     GLYPH_HEIGHT = 16,
     SCROLL_LINES = 8,
     TAB_COLUMNS = 8,
-    FOREGROUND = 0x00c0c0c0, /* grey: the same in both pixel formats */
+    FOREGROUND = 0x00c0c0c0, /* grey: the same in all pixel formats */
     BACKGROUND = 0x00000000,
     FIRST_PRINTABLE = 0x20,
     LAST_PRINTABLE = 0x7e,

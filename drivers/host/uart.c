@@ -44,7 +44,7 @@ static void put(enum host_uart uart, unsigned reg, uint8_t value)
     out8((uint16_t)(first_port[uart] + reg), value);
 }
 
-static bool is_present(enum host_uart uart)
+bool host_uart_is_present(enum host_uart uart)
 {
     put(uart, SCR, 0x5a);
     if (get(uart, SCR) != 0x5a)
@@ -55,7 +55,7 @@ static bool is_present(enum host_uart uart)
 
 bool host_uart_init(enum host_uart uart)
 {
-    if (!is_present(uart))
+    if (!host_uart_is_present(uart))
         return false;
     put(uart, IER, 0);
     put(uart, LCR, LCR_DIVISOR | LCR_8N1);

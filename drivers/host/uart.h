@@ -9,7 +9,10 @@ enum host_uart { HOST_COM1, HOST_COM2 }; /* at ports 3f8h and 2f8h */
 
 enum { HOST_COM1_IRQ = 4, HOST_COM2_IRQ = 3, HOST_UART_FIFO = 16 };
 
-/* Sets the UART up; false when there is none, and then the others must not be called with it. */
+/* Disturbs nothing that is being sent. */
+bool host_uart_is_present(enum host_uart uart);
+
+/* Sets the UART up; false when there is none, and then those below must not be called with it. */
 bool host_uart_init(enum host_uart uart);
 
 /*

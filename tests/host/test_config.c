@@ -290,14 +290,14 @@ static void bad_keys(void **state)
                   "bytes, and a string, at most 55 bytes; at most 16 in a VM");
     refuses_in_vm("vtls = 4", "8: bad value '4' for 'vtls'; expected a number from 1 to 3");
     refuses("[lapwing]\nkernel = k", "lapwing.conf:2:1: unknown key 'kernel' in [lapwing]; "
-                                     "expected one of log, emulator_exit, trace");
+                                     "expected one of log, emulator_exit, trace, mitigations");
     refuses_in_vm("  kernel = again",
                   "3: 'kernel' is set twice in [vm a], first in line 2; expected it once");
     refuses("[lapwing]\nlog=info\nlog=info",
             "lapwing.conf:3:1: 'log' is set twice in [lapwing], first in line 2; expected it once");
     refuses("[lapwing]\nthis_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82\xac\xe2\x82\xac_z=1",
             "lapwing.conf:2:1: unknown key 'this_is_a_rather_long_key_name_\xe2\x82\xac_\xe2\x82"
-            "\xac...' in [lapwing]; expected one of log, emulator_exit, trace");
+            "\xac...' in [lapwing]; expected one of log, emulator_exit, trace, mitigations");
 }
 
 static void sets(void **state)

@@ -117,6 +117,7 @@ def all_guests(world, long=False):
     """Every guest that is to run in this world; with long, those that are too long for always."""
     sources = [*SOURCES.glob("*.c"), *SOURCES.glob("*.asm")]
     guests = [guest for source in sorted(sources) if not source.stem.startswith(("bench_", "demo_", "typed_"))
+              if not world.only or source.stem in world.only
               for guest in read(source).runs(world, long)]
     if not guests and not long:
         raise RuntimeError(f"no guests in {SOURCES}")
@@ -279,7 +280,7 @@ def run(world, guests, report):
         if not left:
             break
         files = config.image_files(configured(left, world), world.emulator.exit_key,
-                                   paths.EFI_APPLICATION)
+                                   paths.EFI_APPLICATION, world.machine_keys)
         disk.make(image, files)
         left = Boot(world, left, report).run(image)
     for guest in left:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What Lapwing must refuse before it leaves the firmware: the exact message, the status that the
-firmware gets, and that the firmware then goes on."""
+"""What Lapwing must refuse before it leaves the firmware, and what check.efi says of a machine: the
+exact message, the status that the firmware gets, and that the firmware goes on at a key."""
 
 import re
 import time
@@ -18,6 +18,8 @@ KERNEL = "\\EFI\\lapwing\\kernel"
 CONFIG = f"[lapwing]\nemulator_exit = bochs\n[vm guest]\nkernel = {KERNEL}\nmemory = 64M\n"
 # OVMF says so about an application that came back with an error; only running firmware can.
 FIRMWARE_GOES_ON = b"BdsDxe: failed to start"
+SHELL_GOES_ON = b"on goes the firmware"
+WAITS = b"lapwing: going on in 60 seconds, or when a key is pressed"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,20 @@ class Refusal:
     memory: int = 2048
     config: str = CONFIG
     files: dict = field(default_factory=lambda: {KERNEL: HELLO})
+    checks: bool = False  # check.efi is started, and message is its verdict
+    options: str = None  # the firmware's shell starts Lapwing with these load options
+
+    def disk_files(self):
+        application = paths.CHECK_APPLICATION if self.checks else paths.EFI_APPLICATION
+        boot = {disk.BOOT_FILE: application}
+        if self.options is not None:
+            script = f"fs0:\\lapwing.efi {self.options}\r\necho on goes the firmware\r\n"
+            boot = {"\\lapwing.efi": application, "\\startup.nsh": script.encode()}
+        return boot | {disk.CONFIG_FILE: self.config.encode()} | self.files
+
+    def goes_on(self):
+        """What the firmware says then."""
+        return FIRMWARE_GOES_ON if self.options is None else SHELL_GOES_ON
 
     def pattern(self):
         return re.escape(self.message).replace("<N>", "[0-9a-fx]+")
@@ -69,6 +85,9 @@ def _refusals():
                 "are needed, but only <N> MiB are free", "EFI_OUT_OF_RESOURCES", memory=512,
                 config=CONFIG.replace("64M", "300M")
                 + f"[vm b]\nstart = beside\nmemory = 300M\nkernel = {KERNEL}\n"),
+        Refusal("check_names_what_lacks",
+                "Lapwing does not run here: this processor's VMX lacks 'unrestricted guest'",
+                "EFI_UNSUPPORTED", cpu_model="corei5_lynnfield_750", checks=True),
     )
 
 
@@ -77,11 +96,12 @@ def names():
 
 
 def _failures(refusal, story, log):
-    if not re.fullmatch(refusal.pattern(), story.refused):
-        yield f"saw the refusal '{story.refused}', expected '{refusal.message}'"
+    said = story.checked if refusal.checks else story.refused
+    if not re.fullmatch(refusal.pattern(), said):
+        yield f"saw '{said}', expected '{refusal.message}'"
     if story.returned != refusal.status:
         yield f"saw the status '{story.returned}', expected '{refusal.status}'"
-    if FIRMWARE_GOES_ON not in log:
+    if refusal.goes_on() not in log:
         yield "the firmware did not go on"
 
 
@@ -91,16 +111,21 @@ def run(name, report):
         report.add(Result(name, 0, [], [missing]))
         return
     image = KEPT / f"{refusal.name}.img"
-    disk.make(image, {disk.BOOT_FILE: paths.EFI_APPLICATION,
-                      disk.CONFIG_FILE: refusal.config.encode(), **refusal.files})
+    disk.make(image, refusal.disk_files())
     story = Story()
+    asked = False
     start = time.monotonic()
     with Session(BOCHS_3_0, Machine(image, refusal.cpu_model, memory=refusal.memory)) as session:
         while time.monotonic() < start + LIMIT:
             data = session.read(1)
             story.feed(data or b"")
-            if data is None or FIRMWARE_GOES_ON in session.log or story.done or story.panic:
+            waits = WAITS in session.log
+            goes_on = waits and refusal.goes_on() in session.log
+            if data is None or goes_on or story.done or story.panic:
                 break
+            if waits and not asked:
+                session.send(b" ")
+                asked = True
         log = bytes(session.log)
     image.unlink()
     failures = list(_failures(refusal, story, log))

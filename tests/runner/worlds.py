@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The emulated machines that the guest tests run on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lapwing import emulators
 
@@ -16,6 +16,8 @@ class World:
     processors_only: bool = False  # runs guests that are not about that in "make test-long"
     shares_badly: str = ""  # why guests of several processors are left out
     vm_keys: dict = field(default_factory=dict)  # of every guest that does not say otherwise
+    machine_keys: dict = field(default_factory=dict)  # of the section [lapwing]
+    only: tuple = ()  # the guests that run there; empty: all
 
 
 # The guests stand what Bochs does wrong (docs/errata.md), but on the Haswell model and on 2.7 for
@@ -42,3 +44,12 @@ def available(wanted):
     if wanted:
         return tuple(world for world in BOCHS if world.emulator is emulator)
     return BOCHS
+
+
+def for_guests(wanted):
+    """The same, and once more the first with all measures against transient execution: for guests
+    that notice when VM entries and exits, switches of levels or of processors go wrong."""
+    here = available(wanted)
+    return (*here, replace(here[0], name="mitigated", machine_keys={"mitigations": "on"},
+                           only=("registers", "exceptions", "absent_memory", "smp_ipi",
+                                 "sched_share", "vsm_state", "vsm_protect")))

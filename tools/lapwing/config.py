@@ -21,13 +21,13 @@ class Vm:
     keys: dict = field(default_factory=dict)  # further keys, as written in the file
 
 
-def head(exit_key, trace=""):
+def head(exit_key, keys=None):
     """The part of a configuration that is not about VMs, as bytes."""
-    lines = ["[lapwing]", f"emulator_exit = {exit_key}"] + [f"trace = {trace}"] * bool(trace)
-    return ("\n".join(lines) + "\n").encode()
+    keys = {"emulator_exit": exit_key} | (keys or {})
+    return "".join(["[lapwing]\n", *(f"{key} = {value}\n" for key, value in keys.items())]).encode()
 
 
-def write(vms, exit_key, files, trace=""):
+def write(vms, exit_key, files, keys=None):
     """The text of the configuration as bytes. What it refers to is added to files, which maps
     paths on the partition to files here; one file that several VMs use is there once."""
     def place(path):
@@ -48,11 +48,11 @@ def write(vms, exit_key, files, trace=""):
         if vm.cmdline:
             lines.append(f"cmdline = {vm.cmdline}")
         lines += [f"{key} = {value}" for key, value in vm.keys.items()]
-    return head(exit_key, trace) + ("\n".join(lines) + "\n").encode()
+    return head(exit_key, keys) + ("\n".join(lines) + "\n").encode()
 
 
-def image_files(vms, exit_key, application, trace=""):
-    """Everything on the partition for these VMs, ready for disk.make()."""
+def image_files(vms, exit_key, application, keys=None):
+    """Everything on the partition for these VMs, ready for disk.make(); keys are of [lapwing]."""
     files = {disk.BOOT_FILE: application}
-    files[disk.CONFIG_FILE] = write(vms, exit_key, files, trace)
+    files[disk.CONFIG_FILE] = write(vms, exit_key, files, keys)
     return files

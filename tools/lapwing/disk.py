@@ -9,50 +9,38 @@ import os
 import struct
 import subprocess
 import tempfile
-import uuid
-import zlib
 from pathlib import Path, PureWindowsPath
 
+from lapwing.errors import UsageError
+
 SECTOR = 512
-FIRST = 2048  # first sector of the partition: 1 MiB
-ENTRIES = 128
-ENTRY_SIZE = 128
-TABLE_SECTORS = ENTRIES * ENTRY_SIZE // SECTOR
-SMALLEST_FAT32 = 40 << 20  # fewer clusters would make it FAT16
-SYSTEM_PARTITION = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
-DISK_ID = uuid.UUID("6c617077-696e-4764-8001-000000000001")
-PARTITION_ID = uuid.UUID("6c617077-696e-4764-8001-000000000002")
+MIB = (1 << 20) // SECTOR  # sectors
+FIRST = MIB  # first sector of the partition
+SMALLEST_FAT32 = 40  # MiB; fewer clusters would make it FAT16
+DISK_ID = "6c617077-696e-4764-8001-000000000001"
+PARTITION_ID = "6c617077-696e-4764-8001-000000000002"
 VOLUME_ID = "1a99e001"
 EPOCH = "946684800"  # 2000-01-01, the time stamp of every file
+# Debian keeps these tools out of the path of users.
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 BOOT_FILE = r"\EFI\BOOT\BOOTX64.EFI"
 CONFIG_FILE = r"\EFI\lapwing\lapwing.conf"
+CHECK_FILE = r"\EFI\lapwing\check.efi"
 
 
-def _header(here, other, last_usable, table_sector, table_crc):
-    def pack(crc):
-        return struct.pack(
-            "<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, crc, 0, here, other,
-            2 + TABLE_SECTORS, last_usable, DISK_ID.bytes_le, table_sector, ENTRIES, ENTRY_SIZE,
-            table_crc)
-    return pack(zlib.crc32(pack(0))).ljust(SECTOR, b"\0")
-
-
-def _write_partition_table(image, sectors):
-    last = sectors - 1
-    last_usable = last - TABLE_SECTORS - 1
-    entry = struct.pack("<16s16sQQQ72s", SYSTEM_PARTITION.bytes_le, PARTITION_ID.bytes_le, FIRST,
-                        last_usable, 0, "EFI system".encode("utf-16-le"))
-    table = entry.ljust(ENTRIES * ENTRY_SIZE, b"\0")
-    crc = zlib.crc32(table)
-    protective = struct.pack("<BBBBBBBBII", 0, 0, 2, 0, 0xEE, 0xFF, 0xFF, 0xFF, 1,
-                             min(last, 0xFFFFFFFF))
-    image.seek(446)
-    image.write(protective.ljust(64, b"\0") + b"\x55\xaa")
-    image.write(_header(1, last, last_usable, 2, crc) + table)
-    image.seek((last - TABLE_SECTORS) * SECTOR)
-    image.write(table + _header(last, 1, last_usable, last - TABLE_SECTORS, crc))
-    return last_usable - FIRST + 1
+def _write_partition_table(path, sectors):
+    """A GPT, and the partition once more in the MBR behind the protective entry: firmware that
+    looks only there finds it, too."""
+    script = (f"label: gpt\nlabel-id: {DISK_ID}\nfirst-lba: 34\n"
+              f'start={FIRST}, size={sectors}, type=U, uuid={PARTITION_ID}, name="EFI system"\n')
+    subprocess.run(["sfdisk", "-q", str(path)], input=script, text=True, check=True,
+                   env=dict(os.environ, PATH=PATH))
+    with open(path, "r+b") as image:
+        image.seek(446)
+        for first, count, start, kind in ((1, FIRST - 1, b"\x00\x02\x00", 0xEE),
+                                          (FIRST, sectors, b"\xfe\xff\xff", 0xEF)):
+            image.write(struct.pack("<B3sB3sII", 0, start, kind, b"\xfe\xff\xff", first, count))
 
 
 def _stage(folder, files):
@@ -88,19 +76,37 @@ def make(path, files):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        size = max(_stage(folder, files) * 9 // 8, SMALLEST_FAT32)
-        sectors = FIRST + -(-size // (1 << 20)) * 2048 + TABLE_SECTORS + 1
+        size = _stage(folder, files) * 9 // 8
+        sectors = max(-(-size // (1 << 20)), SMALLEST_FAT32) * MIB
         part = path.with_suffix(path.suffix + f".{os.getpid()}.part")
         try:
             with open(part, "wb") as image:
-                image.truncate(sectors * SECTOR)
-                partition = _write_partition_table(image, sectors)
+                image.truncate((FIRST + sectors + MIB) * SECTOR)
+            _write_partition_table(part, sectors)
             where = f"{part}@@{FIRST * SECTOR}"
             for command in (
                     ["mformat", "-i", where, "-F", "-N", VOLUME_ID, "-v", "LAPWING",
-                     "-T", str(partition), "-h", "255", "-s", "63", "-H", str(FIRST), "::"],
+                     "-T", str(sectors), "-h", "255", "-s", "63", "-H", str(FIRST), "::"],
                     *_copy_commands(folder, where)):
                 subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def fill(folder, files):
+    """Copies the files to a mounted partition. Another system's boot loader stays what it is."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected the directory where a FAT partition is mounted")
+    boot = folder.joinpath(*PureWindowsPath(BOOT_FILE).parts[1:])
+    if boot.exists() and b"Lapwing" not in boot.read_bytes():
+        raise UsageError(f"{boot} is another system's boot loader; expected a partition without "
+                         "one, or with Lapwing's")
+    for name, source in files.items():
+        place = folder.joinpath(*PureWindowsPath(name).parts[1:])
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name == CONFIG_FILE and place.exists() and place.read_bytes() != data:
+            place.replace(place.with_suffix(".old"))  # somebody may have put work into it
+        place.write_bytes(data)

@@ -17,6 +17,8 @@ PART_OF_LINE = re.compile(r"([\w.-]+)\|([ +])(.*)")
 ALL_DONE = re.compile(STAMP + r"info  lapwing: all VMs are done")
 REFUSED = re.compile(r"lapwing: refused: (.*)")
 RETURNED = re.compile(r"lapwing: returning to the firmware: (.*)")
+VERDICT = re.compile(r"verdict: (.*)")
+RUNS_HERE = "Lapwing runs here"
 PANIC = re.compile(r"PANIC: (.*)")
 ESCAPES = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 
@@ -31,6 +33,7 @@ class Story:
     stopped: dict = field(default_factory=dict)  # name of the VM: reason
     refused: str = ""
     returned: str = ""  # the status that the firmware got
+    checked: str = ""  # the verdict of check.efi
     panic: str = ""
     done: bool = False
     _rest: bytes = b""
@@ -61,6 +64,8 @@ class Story:
             self.refused = match[1]
         elif match := RETURNED.match(text):
             self.returned = match[1]
+        elif match := VERDICT.match(text):
+            self.checked = match[1]
         elif match := PANIC.match(text):
             self.panic = self.panic or match[1]
 
@@ -72,6 +77,8 @@ class Story:
         """None when every VM powered off, else what went wrong in one line."""
         if self.panic:
             return f"Lapwing panicked: {self.panic}"
+        if self.checked:
+            return None if self.checked == RUNS_HERE else self.checked
         if self.refused:
             return f"Lapwing refused to start: {self.refused}"
         if not self.done:

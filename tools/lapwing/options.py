@@ -24,6 +24,8 @@ def add(parser):
     parser.add_argument("--trace", default="", metavar="CLASSES",
                         help="what of all VMs is traced: all, or classes with commas; with --config "
                              "that says it")
+    parser.add_argument("--check", action="store_true",
+                        help="start the check of the machine, not Lapwing")
     parser.add_argument("--file", action="append", default=[], metavar="\\PATH=FILE",
                         help="a further file for the EFI system partition")
 
@@ -35,7 +37,7 @@ def _pair(text):
     return name, value
 
 
-def _demo(name, exit_key, trace):
+def _demo(name, exit_key, keys):
     """The configuration of a demonstration, and the guests that it starts."""
     path = paths.ROOT / "tests" / "guest" / f"demo_{name}.conf"
     if not path.is_file():
@@ -44,13 +46,14 @@ def _demo(name, exit_key, trace):
     text = path.read_text(encoding="utf-8")
     guests = set(re.findall(r"^kernel = (.*)$", text, re.MULTILINE))
     files = {guest: paths.BUILD / "guest" / PureWindowsPath(guest).name for guest in guests}
-    return files | {disk.CONFIG_FILE: config.head(exit_key, trace) + text.encode()}
+    return files | {disk.CONFIG_FILE: config.head(exit_key, keys) + text.encode()}
 
 
 def partition(options, exit_key):
     """The files of the EFI system partition, ready for disk.make()."""
+    keys = {"trace": options.trace} if options.trace else {}
     if options.demo:
-        files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key, options.trace)
+        files = {disk.BOOT_FILE: options.efi} | _demo(options.demo, exit_key, keys)
     elif options.config:
         files = {disk.BOOT_FILE: options.efi, disk.CONFIG_FILE: options.config}
     else:
@@ -58,8 +61,10 @@ def partition(options, exit_key):
                    (module.partition(" ") for module in options.module)]
         guest = config.Vm("guest", options.kernel, options.initrd, options.cmdline, modules,
                           dict(map(_pair, options.key)))
-        files = config.image_files([guest], exit_key, options.efi, options.trace)
+        files = config.image_files([guest], exit_key, options.efi, keys)
     files.update((name, Path(value)) for name, value in map(_pair, options.file))
+    if options.check:
+        files[disk.BOOT_FILE] = paths.CHECK_APPLICATION
     for path in files.values():
         if isinstance(path, Path) and not path.is_file():
             raise UsageError(f"{path}: no such file")
