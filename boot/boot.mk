@@ -15,7 +15,7 @@ BOOT_CFLAGS = $(COMMON) -isystem $(EFI_INCLUDE) -isystem $(EFI_INCLUDE)/x86_64 \
 CHECK_C := $(addprefix boot/,application.c console.c cpu_list.c files.c firmware.c memory.c \
   memory_map.c processor.c) core/calendar.c core/format.c core/string.c \
   drivers/host/acpi.c drivers/host/uart.c vmx/caps.c vmx/mitigations.c
-BOOT_C := $(CHECK_C) $(addprefix boot/,guests.c hypervisor.c leave.c main.c) \
+BOOT_C := $(CHECK_C) $(addprefix boot/,guests.c hypervisor.c leave.c load_options.c main.c) \
   $(wildcard core/config*.c core/image*.c) core/guest_files.c core/guest_layout.c \
   core/guest_memory.c core/page_tables.c
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o

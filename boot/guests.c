@@ -2,6 +2,7 @@
 /* The configuration and the files it names. */
 #include "boot/boot.h"
 
+#include "boot/load_options.h"
 #include "core/guest_files.h"
 #include "core/image.h"
 #include "core/string.h"
@@ -11,20 +12,58 @@
 #define OVERHEAD_PER_CPU        (256ull << 10)
 #define OVERHEAD_GUEST_FRACTION 256
 
+enum { OPTIONS_MAX = 4096 };
+
+/* What the firmware's shell or the boot entry says beside the file, as config_parse() takes it. */
+static EFI_STATUS read_options(char options[OPTIONS_MAX])
+{
+    static EFI_GUID loaded_image_guid = LOADED_IMAGE_PROTOCOL;
+    EFI_LOADED_IMAGE *loaded_image;
+
+    options[0] = '\0';
+    if (EFI_ERROR(boot_services->HandleProtocol(boot_image, &loaded_image_guid,
+                                                (void **)&loaded_image)) ||
+        loaded_image->LoadOptions == NULL)
+        return EFI_SUCCESS;
+    switch (load_options_convert(loaded_image->LoadOptions, loaded_image->LoadOptionsSize, options,
+                                 OPTIONS_MAX)) {
+    case LOAD_OPTIONS_GOOD:
+        break;
+    case LOAD_OPTIONS_NO_TEXT:
+        print("lapwing: load options of %u bytes are no text, and left alone\n",
+              loaded_image->LoadOptionsSize);
+        break;
+    case LOAD_OPTIONS_OPEN_QUOTE:
+        return refuse(EFI_INVALID_PARAMETER,
+                      "load options: a quotation mark has no partner; expected \"NAME.KEY=VALUE\"");
+    case LOAD_OPTIONS_TOO_LONG:
+        return refuse(EFI_INVALID_PARAMETER, "load options: expected at most %d bytes",
+                      OPTIONS_MAX - 1);
+    }
+    return EFI_SUCCESS;
+}
+
 EFI_STATUS guests_read_config(struct handover *handover)
 {
     static struct config_error error;
+    static char options[OPTIONS_MAX];
     uint64_t base, size;
-    EFI_STATUS status = file_load(CONFIG_FILE, &base, &size);
+    bool good;
+    EFI_STATUS status = read_options(options);
 
-    if (status == EFI_NOT_FOUND) {
-        print("lapwing: no %s, so the defaults hold\n", CONFIG_FILE);
-        config_defaults(&handover->config);
-        return EFI_SUCCESS;
-    }
     if (EFI_ERROR(status))
         return status;
-    if (!config_parse(CONFIG_FILE, (const char *)base, size, &handover->config, &error))
+    status = file_load(CONFIG_FILE, &base, &size);
+    if (EFI_ERROR(status) && status != EFI_NOT_FOUND)
+        return status;
+    if (status == EFI_NOT_FOUND) {
+        print("lapwing: no %s, so the defaults hold\n", CONFIG_FILE);
+        good = config_defaults(options, &handover->config, &error);
+    } else {
+        good =
+            config_parse(CONFIG_FILE, (const char *)base, size, options, &handover->config, &error);
+    }
+    if (!good)
         return refuse(EFI_INVALID_PARAMETER, "%s", error.text);
     return EFI_SUCCESS;
 }

@@ -12,21 +12,27 @@ enum { QUOTE_MAX = 40 }; /* longest piece of the file that a message repeats, in
 
 #define SECTIONS "[lapwing] or [vm NAME]"
 
-struct parser {
+/* A line of the file or of the load options. */
+struct place {
     const char *file;
+    uint32_t line; /* 0: nowhere */
+};
+
+struct parser {
+    struct place here; /* the current line */
     const char *end;
     const char *line;     /* start of the current line */
     const char *line_end; /* without the line's end mark */
-    uint32_t line_number;
+    const char *options;
     struct config *config;
     struct config_error *error;
 
     bool in_section;
     enum config_section section;
     struct config_vm *vm; /* of a VM section */
-    uint32_t section_line;
-    uint32_t lapwing_line;               /* 0: not seen yet */
-    uint32_t key_lines[CONFIG_KEYS_MAX]; /* where this section set a key; 0: not yet */
+    struct place section_place;
+    uint32_t lapwing_line;              /* 0: not seen yet */
+    struct place keys[CONFIG_KEYS_MAX]; /* where this section set a key */
     uint32_t vm_lines[CONFIG_VMS_MAX];
 };
 
@@ -40,14 +46,14 @@ static uint32_t column_of(const struct parser *p, const char *at)
     return column;
 }
 
-static bool vfail_at(struct parser *p, uint32_t line, uint32_t column, const char *fmt,
+static bool vfail_at(struct parser *p, struct place place, uint32_t column, const char *fmt,
                      va_list args)
 {
     struct config_error *error = p->error;
     size_t size = sizeof(error->text);
-    size_t used = format_string(error->text, size, "%s:%u:%u: ", p->file, line, column);
+    size_t used = format_string(error->text, size, "%s:%u:%u: ", place.file, place.line, column);
 
-    error->line = line;
+    error->line = place.line;
     error->column = column;
     if (used < size)
         format_string_v(error->text + used, size - used, fmt, args);
@@ -61,18 +67,18 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct parser *p, const c
     va_list args;
 
     va_start(args, fmt);
-    vfail_at(p, p->line_number, column_of(p, at), fmt, args);
+    vfail_at(p, p->here, column_of(p, at), fmt, args);
     va_end(args);
     return false;
 }
 
-__attribute__((format(printf, 3, 4))) static bool fail_line(struct parser *p, uint32_t line,
+__attribute__((format(printf, 3, 4))) static bool fail_line(struct parser *p, struct place place,
                                                             const char *fmt, ...)
 {
     va_list args;
 
     va_start(args, fmt);
-    vfail_at(p, line, 1, fmt, args);
+    vfail_at(p, place, 1, fmt, args);
     va_end(args);
     return false;
 }
@@ -141,156 +147,6 @@ static bool check_characters(struct parser *p)
     return true;
 }
 
-/* ---- Sections ----------------------------------------------------------------------------- */
-
-static void set_fallbacks(struct config *config, struct config_vm *vm, enum config_section section)
-{
-    for (size_t i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        if (key->section == section && key->fallback) {
-            struct config_span value = {key->fallback, strlen(key->fallback)};
-            config_set(config, vm, key, &value);
-        }
-    }
-}
-
-static void clear(struct config *config)
-{
-    memset(config, 0, sizeof(*config));
-    config->strings_used = 1; /* offset 0 is the empty string */
-    set_fallbacks(config, NULL, CONFIG_SECTION_LAPWING);
-}
-
-static struct config_vm *add_vm(struct config *config, struct config_span name)
-{
-    struct config_vm *vm = &config->vms[config->vm_count++];
-
-    memcpy(vm->name, name.text, name.length);
-    vm->first_apic_id = config->apic_ids_used;
-    set_fallbacks(config, vm, CONFIG_SECTION_VM);
-    return vm;
-}
-
-/* Where this section set the key, else where it begins. */
-static uint32_t line_of(const struct parser *p, const char *name)
-{
-    for (size_t i = 0; i < config_key_count; i++)
-        if (p->key_lines[i] && !strcmp(config_keys[i].name, name))
-            return p->key_lines[i];
-    return p->section_line;
-}
-
-static bool finish_vm(struct parser *p)
-{
-    const char *key;
-    char why[CONFIG_ERROR_MAX / 2];
-
-    if (p->vm == p->config->vms && p->vm->start == CONFIG_START_BESIDE)
-        return fail_line(p, line_of(p, "start"),
-                         "[vm %s] starts beside the VM before it, and is the first; expected after",
-                         p->vm->name);
-    if (p->vm->vtls > 1 && !p->vm->hyperv)
-        return fail_line(p, line_of(p, "vtls"), "[vm %s] has %u VTLs; expected hyperv = on",
-                         p->vm->name, p->vm->vtls);
-    if (p->vm->fw_cfg_files.count && !p->vm->fw_cfg)
-        return fail_line(p, line_of(p, "fw_cfg_file"),
-                         "[vm %s] has files for fw_cfg; expected fw_cfg = on", p->vm->name);
-    return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
-           fail_line(p, line_of(p, key), "[vm %s] %s", p->vm->name, why);
-}
-
-/* What can only be judged when the section is complete. */
-static bool end_section(struct parser *p)
-{
-    if (!p->in_section)
-        return true;
-    for (size_t i = 0; i < config_key_count; i++) {
-        const struct config_key *key = &config_keys[i];
-        char expected[CONFIG_ERROR_MAX / 2];
-
-        if (key->section != p->section || !key->required || p->key_lines[i])
-            continue;
-        config_expected(key, expected, sizeof(expected));
-        return fail_line(p, p->section_line, "[vm %s] has no '%s'; expected %s = %s", p->vm->name,
-                         key->name, key->name, expected);
-    }
-    return p->section == CONFIG_SECTION_LAPWING || finish_vm(p);
-}
-
-static bool begin_section(struct parser *p, enum config_section section)
-{
-    if (!end_section(p))
-        return false;
-    p->in_section = true;
-    p->section = section;
-    p->section_line = p->line_number;
-    memset(p->key_lines, 0, sizeof(p->key_lines));
-    return true;
-}
-
-static bool begin_lapwing(struct parser *p)
-{
-    if (p->lapwing_line)
-        return fail(p, p->line, "section [lapwing] appears twice, first in line %u; expected one",
-                    p->lapwing_line);
-    p->lapwing_line = p->line_number;
-    return begin_section(p, CONFIG_SECTION_LAPWING);
-}
-
-static bool is_name_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-}
-
-static bool check_name(struct parser *p, struct config_span name)
-{
-    bool good = name.length && name.length <= CONFIG_NAME_MAX;
-
-    for (size_t i = 0; i < name.length; i++)
-        good = good && is_name_character(name.text[i]);
-    if (!good)
-        return fail(p, name.text,
-                    "bad VM name '%s'; expected 1 to %d letters, digits, '-', '_' or '.'",
-                    quote(name).text, CONFIG_NAME_MAX);
-    for (uint32_t i = 0; i < p->config->vm_count; i++)
-        if (config_span_is(name, p->config->vms[i].name))
-            return fail(p, name.text,
-                        "VM name '%s' appears twice, first in line %u; expected another name",
-                        p->config->vms[i].name, p->vm_lines[i]);
-    return true;
-}
-
-static bool begin_vm(struct parser *p, struct config_span name)
-{
-    if (!begin_section(p, CONFIG_SECTION_VM) || !check_name(p, name))
-        return false;
-    if (p->config->vm_count == CONFIG_VMS_MAX)
-        return fail(p, p->line, "too many VMs; expected at most %d", CONFIG_VMS_MAX);
-    p->vm_lines[p->config->vm_count] = p->line_number;
-    p->vm = add_vm(p->config, name);
-    return true;
-}
-
-/* line starts with '['. */
-static bool parse_section(struct parser *p, struct config_span line)
-{
-    const char *end = line.text + line.length;
-
-    if (end[-1] != ']')
-        return fail(p, end, "section header without ']' at its end; expected " SECTIONS);
-
-    struct config_span inner = config_trim(line.text + 1, end - 1);
-    if (config_span_is(inner, "lapwing"))
-        return begin_lapwing(p);
-    if (config_span_is(inner, "vm"))
-        return fail(p, end - 1, "VM without a name; expected [vm NAME]");
-    if (inner.length > 2 && !memcmp(inner.text, "vm", 2) &&
-        (inner.text[2] == ' ' || inner.text[2] == '\t'))
-        return begin_vm(p, config_trim(inner.text + 2, inner.text + inner.length));
-    return fail(p, line.text, "unknown section [%s]; expected " SECTIONS, quote(inner).text);
-}
-
 /* ---- Keys --------------------------------------------------------------------------------- */
 
 static const char *section_title(const struct parser *p, char *buf, size_t size)
@@ -347,23 +203,311 @@ static bool fail_twice(struct parser *p, struct config_span name, uint32_t first
                 quote(name).text, section_title(p, title, sizeof(title)), first_line);
 }
 
-static bool parse_key(struct parser *p, struct config_span name, struct config_span value)
+static const struct config_key *find_key(enum config_section section, struct config_span name)
 {
-    size_t i = 0;
+    for (size_t i = 0; i < config_key_count; i++)
+        if (config_keys[i].section == section && config_span_is(name, config_keys[i].name))
+            return &config_keys[i];
+    return NULL;
+}
 
-    while (i < config_key_count &&
-           (config_keys[i].section != p->section || !config_span_is(name, config_keys[i].name)))
-        i++;
-    if (i == config_key_count)
+static bool set_key(struct parser *p, struct config_span name, struct config_span value)
+{
+    const struct config_key *key = find_key(p->section, name);
+
+    if (!key)
         return fail_unknown_key(p, name);
 
-    const struct config_key *key = &config_keys[i];
-    if (p->key_lines[i] && key->kind != CONFIG_KIND_FILE)
-        return fail_twice(p, name, p->key_lines[i]);
-    p->key_lines[i] = p->line_number;
+    struct place *place = &p->keys[key - config_keys];
+    if (place->line && key->kind != CONFIG_KIND_FILE)
+        return fail_twice(p, name, place->line);
+    *place = p->here;
 
     enum config_verdict verdict = config_set(p->config, p->vm, key, &value);
     return verdict == CONFIG_VALUE_GOOD || fail_value(p, key, value, verdict);
+}
+
+/* ---- Load options ------------------------------------------------------------------------- */
+
+/* One line of the load options: SECTION.KEY=VALUE or KEY=VALUE. */
+struct option {
+    struct config_span section; /* empty: not said */
+    struct config_span key;
+    struct config_span value;
+};
+
+/* False at the end of the options. */
+static bool next_option(const char **cursor, struct config_span *line)
+{
+    const char *end = *cursor;
+
+    while (*end != '\n' && *end != '\0')
+        end++;
+    *line = (struct config_span){*cursor, (size_t)(end - *cursor)};
+    *cursor = *end == '\n' ? end + 1 : end;
+    return line->length != 0;
+}
+
+static const char *find(char c, struct config_span in)
+{
+    size_t i = 0;
+
+    while (i < in.length && in.text[i] != c)
+        i++;
+    return in.text + i;
+}
+
+/* A VM's name may have points, a key has none. */
+static struct option split_option(struct config_span line)
+{
+    const char *end = line.text + line.length;
+    const char *equals = find('=', line);
+    const char *key = equals;
+
+    while (key > line.text && key[-1] != '.')
+        key--;
+    return (struct option){
+        .section = {line.text, key > line.text ? (size_t)(key - 1 - line.text) : 0},
+        .key = {key, (size_t)(equals - key)},
+        .value = equals < end ? config_trim(equals + 1, end) : (struct config_span){end, 0},
+    };
+}
+
+/* Whether the option is for the section that p is in. What does not name its section is for
+ * [lapwing] if that has such a key, else for the first VM: check_options() sees to it that there is
+ * no other. */
+static bool is_for_section(const struct parser *p, const struct option *option)
+{
+    bool lapwing = option->section.length ? config_span_is(option->section, "lapwing")
+                                          : find_key(CONFIG_SECTION_LAPWING, option->key) != NULL;
+
+    if (p->section == CONFIG_SECTION_LAPWING || lapwing)
+        return p->section == CONFIG_SECTION_LAPWING && lapwing;
+    return option->section.length ? config_span_is(option->section, p->vm->name)
+                                  : p->vm == p->config->vms;
+}
+
+/* Calls `visit` with each option, whose line is then the current one, until that fails. */
+static bool for_each_option(struct parser *p, bool (*visit)(struct parser *p, struct option option))
+{
+    const char *cursor = p->options, *old_line = p->line, *old_end = p->line_end;
+    struct place old_here = p->here;
+    struct config_span line;
+
+    p->here = (struct place){"load options", 0};
+    while (next_option(&cursor, &line)) {
+        p->line = line.text;
+        p->line_end = line.text + line.length;
+        p->here.line++; /* the word's number */
+        if (!visit(p, split_option(line)))
+            return false;
+    }
+    p->here = old_here;
+    p->line = old_line;
+    p->line_end = old_end;
+    return true;
+}
+
+static bool check_form(struct parser *p, struct option option)
+{
+    if (option.key.text + option.key.length < p->line_end)
+        return true;
+    return fail(p, p->line, "no '=' in '%s'; expected KEY=VALUE or NAME.KEY=VALUE",
+                quote((struct config_span){p->line, (size_t)(p->line_end - p->line)}).text);
+}
+
+static bool apply_option(struct parser *p, struct option option)
+{
+    return !is_for_section(p, &option) || set_key(p, option.key, option.value);
+}
+
+/* With the file read: is there a section for the option, and only one? */
+static bool check_section(struct parser *p, struct option option)
+{
+    const struct config *config = p->config;
+
+    if (!option.section.length) {
+        if (config->vm_count == 1 || find_key(CONFIG_SECTION_LAPWING, option.key))
+            return true;
+        return fail(p, p->line,
+                    "'%s' is a key of [vm NAME], of which there are %u; expected "
+                    "NAME.%s",
+                    quote(option.key).text, config->vm_count, quote(option.key).text);
+    }
+    for (uint32_t i = 0; i < config->vm_count; i++)
+        if (config_span_is(option.section, config->vms[i].name))
+            return true;
+    return config_span_is(option.section, "lapwing") ||
+           fail(p, p->line, "there is no [vm %s]; expected lapwing or the name of a VM, such as %s",
+                quote(option.section).text, config->vms[0].name);
+}
+
+/* The load options' word takes the place of the file's. */
+static bool is_overridden(const struct parser *p, struct config_span name)
+{
+    const char *cursor = p->options;
+    struct config_span line;
+
+    while (next_option(&cursor, &line)) {
+        struct option option = split_option(line);
+
+        if (is_for_section(p, &option) && option.key.length == name.length &&
+            !memcmp(option.key.text, name.text, name.length))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Sections ----------------------------------------------------------------------------- */
+
+static void set_fallbacks(struct config *config, struct config_vm *vm, enum config_section section)
+{
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (key->section == section && key->fallback) {
+            struct config_span value = {key->fallback, strlen(key->fallback)};
+            config_set(config, vm, key, &value);
+        }
+    }
+}
+
+static void clear(struct config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->strings_used = 1; /* offset 0 is the empty string */
+    set_fallbacks(config, NULL, CONFIG_SECTION_LAPWING);
+}
+
+static struct config_vm *add_vm(struct config *config, struct config_span name)
+{
+    struct config_vm *vm = &config->vms[config->vm_count++];
+
+    memcpy(vm->name, name.text, name.length);
+    vm->first_apic_id = config->apic_ids_used;
+    set_fallbacks(config, vm, CONFIG_SECTION_VM);
+    return vm;
+}
+
+/* Where this section set the key, else where it begins. */
+static struct place place_of(const struct parser *p, const char *name)
+{
+    for (size_t i = 0; i < config_key_count; i++)
+        if (p->keys[i].line && !strcmp(config_keys[i].name, name))
+            return p->keys[i];
+    return p->section_place;
+}
+
+static bool finish_vm(struct parser *p)
+{
+    const char *key;
+    char why[CONFIG_ERROR_MAX / 2];
+
+    if (p->vm == p->config->vms && p->vm->start == CONFIG_START_BESIDE)
+        return fail_line(p, place_of(p, "start"),
+                         "[vm %s] starts beside the VM before it, and is the first; expected after",
+                         p->vm->name);
+    if (p->vm->vtls > 1 && !p->vm->hyperv)
+        return fail_line(p, place_of(p, "vtls"), "[vm %s] has %u VTLs; expected hyperv = on",
+                         p->vm->name, p->vm->vtls);
+    if (p->vm->fw_cfg_files.count && !p->vm->fw_cfg)
+        return fail_line(p, place_of(p, "fw_cfg_file"),
+                         "[vm %s] has files for fw_cfg; expected fw_cfg = on", p->vm->name);
+    return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
+           fail_line(p, place_of(p, key), "[vm %s] %s", p->vm->name, why);
+}
+
+/* What can only be judged when the section is complete. */
+static bool end_section(struct parser *p)
+{
+    if (!p->in_section)
+        return true;
+    if (!for_each_option(p, apply_option))
+        return false;
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        char expected[CONFIG_ERROR_MAX / 2];
+
+        if (key->section != p->section || !key->required || p->keys[i].line)
+            continue;
+        config_expected(key, expected, sizeof(expected));
+        return fail_line(p, p->section_place, "[vm %s] has no '%s'; expected %s = %s", p->vm->name,
+                         key->name, key->name, expected);
+    }
+    return p->section == CONFIG_SECTION_LAPWING || finish_vm(p);
+}
+
+static bool begin_section(struct parser *p, enum config_section section)
+{
+    if (!end_section(p))
+        return false;
+    p->in_section = true;
+    p->section = section;
+    p->section_place = p->here;
+    memset(p->keys, 0, sizeof(p->keys));
+    return true;
+}
+
+static bool begin_lapwing(struct parser *p)
+{
+    if (p->lapwing_line)
+        return fail(p, p->line, "section [lapwing] appears twice, first in line %u; expected one",
+                    p->lapwing_line);
+    p->lapwing_line = p->here.line;
+    return begin_section(p, CONFIG_SECTION_LAPWING);
+}
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+static bool check_name(struct parser *p, struct config_span name)
+{
+    bool good = name.length && name.length <= CONFIG_NAME_MAX;
+
+    for (size_t i = 0; i < name.length; i++)
+        good = good && is_name_character(name.text[i]);
+    if (!good)
+        return fail(p, name.text,
+                    "bad VM name '%s'; expected 1 to %d letters, digits, '-', '_' or '.'",
+                    quote(name).text, CONFIG_NAME_MAX);
+    for (uint32_t i = 0; i < p->config->vm_count; i++)
+        if (config_span_is(name, p->config->vms[i].name))
+            return fail(p, name.text,
+                        "VM name '%s' appears twice, first in line %u; expected another name",
+                        p->config->vms[i].name, p->vm_lines[i]);
+    return true;
+}
+
+static bool begin_vm(struct parser *p, struct config_span name)
+{
+    if (!begin_section(p, CONFIG_SECTION_VM) || !check_name(p, name))
+        return false;
+    if (p->config->vm_count == CONFIG_VMS_MAX)
+        return fail(p, p->line, "too many VMs; expected at most %d", CONFIG_VMS_MAX);
+    p->vm_lines[p->config->vm_count] = p->here.line;
+    p->vm = add_vm(p->config, name);
+    return true;
+}
+
+/* line starts with '['. */
+static bool parse_section(struct parser *p, struct config_span line)
+{
+    const char *end = line.text + line.length;
+
+    if (end[-1] != ']')
+        return fail(p, end, "section header without ']' at its end; expected " SECTIONS);
+
+    struct config_span inner = config_trim(line.text + 1, end - 1);
+    if (config_span_is(inner, "lapwing"))
+        return begin_lapwing(p);
+    if (config_span_is(inner, "vm"))
+        return fail(p, end - 1, "VM without a name; expected [vm NAME]");
+    if (inner.length > 2 && !memcmp(inner.text, "vm", 2) &&
+        (inner.text[2] == ' ' || inner.text[2] == '\t'))
+        return begin_vm(p, config_trim(inner.text + 2, inner.text + inner.length));
+    return fail(p, line.text, "unknown section [%s]; expected " SECTIONS, quote(inner).text);
 }
 
 /* ---- Lines -------------------------------------------------------------------------------- */
@@ -389,7 +533,9 @@ static bool parse_line(struct parser *p)
                     quote(line).text);
     if (!p->in_section)
         return fail(p, line.text, "key before the first section; expected " SECTIONS);
-    return parse_key(p, config_trim(line.text, equals), config_trim(equals + 1, end));
+
+    struct config_span name = config_trim(line.text, equals);
+    return is_overridden(p, name) || set_key(p, name, config_trim(equals + 1, end));
 }
 
 /* Finds the line that starts at p->line, and returns where the next one does. */
@@ -403,41 +549,53 @@ static const char *find_line_end(struct parser *p)
     return c < p->end ? c + 1 : p->end;
 }
 
-bool config_parse(const char *file, const char *text, size_t len, struct config *out,
-                  struct config_error *err)
+static bool parse(struct parser *p, const char *text, size_t len)
 {
     static const char byte_order_mark[3] = {'\xef', '\xbb', '\xbf'};
-    struct parser p = {.file = file, .end = text + len, .config = out, .error = err};
 
-    clear(out);
-    p.line = text;
+    clear(p->config);
+    p->line = text;
+    p->end = text + len;
     if (len >= sizeof(byte_order_mark) && !memcmp(text, byte_order_mark, sizeof(byte_order_mark)))
-        p.line += sizeof(byte_order_mark);
-    while (p.line < p.end) {
-        const char *next = find_line_end(&p);
-        p.line_number++;
-        if (!parse_line(&p))
-            return false;
-        p.line = next;
-    }
-    if (!end_section(&p))
+        p->line += sizeof(byte_order_mark);
+    if (!for_each_option(p, check_form))
         return false;
-    if (!out->vm_count)
-        return fail_line(&p, p.line_number ? p.line_number : 1,
-                         "no VM in the file; expected at least one section [vm NAME]");
-    return true;
+    while (p->line < p->end) {
+        const char *next = find_line_end(p);
+        p->here.line++;
+        if (!parse_line(p))
+            return false;
+        p->line = next;
+    }
+    /* For the load options: the section may be missing. */
+    if ((!p->lapwing_line && !begin_section(p, CONFIG_SECTION_LAPWING)) || !end_section(p))
+        return false;
+    p->here.line = p->here.line ? p->here.line : 1;
+    if (!p->config->vm_count)
+        return fail_line(p, p->here, "no VM in the file; expected at least one section [vm NAME]");
+    return for_each_option(p, check_section);
 }
 
-void config_defaults(struct config *out)
+bool config_parse(const char *file, const char *text, size_t len, const char *options,
+                  struct config *out, struct config_error *err)
 {
+    struct parser p = {.here = {file, 0}, .options = options, .config = out, .error = err};
+
+    return parse(&p, text, len);
+}
+
+bool config_defaults(const char *options, struct config *out, struct config_error *err)
+{
+#define DEFAULT_INITRD "\\EFI\\lapwing\\initrd"
     static const char text[] = "[vm guest]\n"
                                "kernel = \\EFI\\lapwing\\kernel\n"
-                               "initrd = \\EFI\\lapwing\\initrd\n"
+                               "initrd = " DEFAULT_INITRD "\n"
                                "cmdline = console=ttyS0\n";
-    struct config_error error;
 
-    config_parse("", text, sizeof(text) - 1, out, &error);
-    out->vms[0].initrd_optional = 1;
+    if (!config_parse(CONFIG_FILE, text, sizeof(text) - 1, options, out, err))
+        return false;
+    out->vms[0].initrd_optional = !strcmp(config_text(out, out->vms[0].initrd), DEFAULT_INITRD);
+    return true;
 }
 
 uint32_t config_group_size(const struct config *config, uint32_t first)

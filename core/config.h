@@ -121,21 +121,24 @@ struct config {
     char strings[CONFIG_STRINGS_MAX];
 };
 
-/* One line: "FILE:LINE:COLUMN: what is wrong; expected ...". Columns count characters from 1. */
+/* One line: "FILE:LINE:COLUMN: what is wrong; expected ...". Columns count characters from 1. Of
+ * the load options FILE is "load options", and LINE the word's number. */
 struct config_error {
     uint32_t line;
     uint32_t column;
     char text[CONFIG_ERROR_MAX];
 };
 
-/* Parses len bytes of text; file is only used in messages. On true *out is complete, with every key
- * that the text leaves out at its default. On false *err holds the first error and *out is
- * undefined. *out is large: not for a stack. */
-bool config_parse(const char *file, const char *text, size_t len, struct config *out,
-                  struct config_error *err);
+/* Parses len bytes of text; file is only used in messages. options are the UEFI load options, one
+ * NAME.KEY=VALUE or KEY=VALUE a line, in UTF-8 without control characters, NUL at the end: each
+ * takes the place of what the text says of that key. On true *out is complete, with every key that
+ * both leave out at its default. On false *err holds the first error and *out is undefined. *out is
+ * large: not for a stack. */
+bool config_parse(const char *file, const char *text, size_t len, const char *options,
+                  struct config *out, struct config_error *err);
 
-/* What holds when there is no file: one VM "guest". */
-void config_defaults(struct config *out);
+/* The same when there is no file: one VM "guest". */
+bool config_defaults(const char *options, struct config *out, struct config_error *err);
 
 /* How many VMs, `first` and those after it, start together. At least 1. */
 uint32_t config_group_size(const struct config *config, uint32_t first);

@@ -18,6 +18,7 @@ ifeq ($(T),)
 	$(O)/host/test_apic_property 20000
 	$(O)/apic/apic_stress 120
 	$(O)/apic/apic_fuzz 600
+	$(O)/apic/config_fuzz 300
 endif
 
 .PHONY: bench

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Rules for the tests, fuzzers and measurements of apic/.
+# Rules for the tests, fuzzers and measurements of apic/, and the fuzzer of the configuration.
 
 APIC_SRC := $(wildcard apic/*.c)
 APIC_TESTS := $(filter $(O)/host/test_apic_%,$(HOST_TESTS))
@@ -56,6 +56,11 @@ $(FUZZ_TARGETS): $(O)/fuzz/%: $(O)/fuzz/tests/host/%.o $(FUZZ_SRC:%.c=$(O)/fuzz/
 	$(call say,LD)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
+$(O)/fuzz/fuzz_config: $(patsubst %.c,$(O)/fuzz/%.o,tests/host/fuzz_config.c boot/load_options.c \
+  core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c core/format.c)
+	$(call say,LD)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
 # ---- Coverage of apic/ by its tests ----
 COVERAGE_MIN = 95
 COV_CFLAGS = $(COMMON) -O0 --coverage
@@ -80,16 +85,21 @@ coverage: $(COV_TESTS) ## line coverage of apic/ by its tests
 
 # ---- All of it ----
 # What `make test` runs besides the unit tests: programs that print TAP.
-HOST_PROGRAMS := $(O)/apic/apic_stress $(O)/apic/apic_fuzz
+HOST_PROGRAMS := $(O)/apic/apic_stress $(O)/apic/apic_fuzz $(O)/apic/config_fuzz
 
 $(O)/apic/apic_stress: $(O)/tsan/stress_apic
 	@mkdir -p $(@D)
 	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/$< $${1:-3}\n' >$@ && chmod +x $@
 
-$(O)/apic/apic_fuzz: $(FUZZ_TARGETS)
+$(O)/apic/apic_fuzz: $(FUZZ_TARGETS) tests/host/apic.mk
 	@mkdir -p $(@D)
-	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/tests/host/run_fuzz_apic $(CURDIR)/$(O)/fuzz $${1:-5}\n' \
-	  >$@ && chmod +x $@
+	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/tests/host/run_fuzz $(CURDIR)/$(O)/fuzz $${1:-5} %s\n' \
+	  'apic_regs apic_msgs' >$@ && chmod +x $@
+
+$(O)/apic/config_fuzz: $(O)/fuzz/fuzz_config tests/host/apic.mk
+	@mkdir -p $(@D)
+	$(Q)printf '#!/bin/sh\nexec $(CURDIR)/tests/host/run_fuzz $(CURDIR)/$(O)/fuzz $${1:-5} %s\n' \
+	  config >$@ && chmod +x $@
 
 # The large exhaustive set runs without sanitizers: it takes minutes as it is.
 EXHAUSTIVE_OBJ := $(patsubst %.c,$(O)/bench/%.o,$(APIC_SRC) tests/host/apic_rig.c \

@@ -16,15 +16,21 @@
 static struct config config;
 
 /* Parses a copy on the heap without a final NUL, so that the sanitizer sees a read past its end. */
-static bool parse_bytes(const char *text, size_t len, struct config_error *error)
+static bool parse_with(const char *text, size_t len, const char *options,
+                       struct config_error *error)
 {
     char *copy = malloc(len ? len : 1);
 
     memcpy(copy, text, len);
     memset(error, 0, sizeof(*error));
-    bool good = config_parse("lapwing.conf", copy, len, &config, error);
+    bool good = config_parse("lapwing.conf", copy, len, options, &config, error);
     free(copy);
     return good;
+}
+
+static bool parse_bytes(const char *text, size_t len, struct config_error *error)
+{
+    return parse_with(text, len, "", error);
 }
 
 static void accepts(const char *text)
@@ -70,7 +76,8 @@ static void no_file(void **state)
 {
     (void)state;
     memset(&config, 0xff, sizeof(config));
-    config_defaults(&config);
+    struct config_error error;
+    assert_true(config_defaults("", &config, &error));
     assert_int_equal(config.log, CONFIG_LOG_INFO);
     assert_int_equal(config.emulator_exit, CONFIG_EXIT_NONE);
     assert_int_equal(config.vm_count, 1);
@@ -319,6 +326,92 @@ static void sets(void **state)
     BAD_SET("exits, all", "16", "all");
     BAD_SET("exits, , vtl", "16", "");
     BAD_SET("exits,", "15", "");
+}
+
+/* Load options on a file with two VMs, or with one. */
+static const char two[] = "[lapwing]\nlog = warn\n[vm a]\nkernel = k\nmemory = 63K\n"
+                          "apic_ids = 1-3\n[vm b.c]\nkernel = l\nmodule = m\n";
+static const char one[] = "[vm a]\nkernel = k\nvcpus = 2\n";
+
+static void options_accepted(const char *text, const char *options)
+{
+    struct config_error error;
+
+    if (!parse_with(text, strlen(text), options, &error))
+        fail_msg("%s", error.text);
+}
+
+static void options_refused(const char *text, const char *options, const char *message)
+{
+    struct config_error error;
+
+    assert_false(parse_with(text, strlen(text), options, &error));
+    assert_string_equal(error.text, message);
+}
+
+static void load_options(void **state)
+{
+    (void)state;
+    options_accepted(two, "log=debug\na.memory=8M\na.apic_ids=7,9\nb.c.module=x one\n"
+                          "b.c.module=y\nlapwing.emulator_exit=qemu\nb.c.cmdline=a=b c\n");
+    assert_int_equal(config.log, CONFIG_LOG_DEBUG);
+    assert_int_equal(config.emulator_exit, CONFIG_EXIT_QEMU);
+    assert_int_equal(config.vms[0].memory,
+                     8 << 20); /* the file's, which is bad, is not looked at */
+    assert_int_equal(config.vms[0].vcpus, 2);
+    assert_int_equal(config.apic_ids[config.vms[0].first_apic_id], 7);
+    assert_int_equal(config.vms[1].memory, 256 << 20);
+    assert_int_equal(config.vms[1].modules.count, 2);
+    assert_string_equal(text_of(config.vms[1].modules.files[0].path), "\\x");
+    assert_string_equal(text_of(config.vms[1].modules.files[0].args), "one");
+    assert_string_equal(text_of(config.vms[1].cmdline), "a=b c");
+    options_accepted(one, "vcpus=4\nlog=error");
+    assert_int_equal(config.vms[0].vcpus, 4);
+    assert_int_equal(config.log, CONFIG_LOG_ERROR); /* there is no [lapwing] */
+    options_accepted("[vm a]\n", "kernel=k");       /* what is required may stand there */
+    assert_string_equal(text_of(config.vms[0].kernel), "\\k");
+    options_accepted("[vm a]\nkernel=k\n[vm b]\nkernel=k\n", "");
+}
+
+static void load_options_without_file(void **state)
+{
+    struct config_error error;
+
+    (void)state;
+    assert_true(config_defaults("memory=64M\nguest.initrd=x\n", &config, &error));
+    assert_int_equal(config.vms[0].memory, 64 << 20);
+    assert_int_equal(config.vms[0].initrd_optional, 0);
+    assert_string_equal(text_of(config.vms[0].cmdline), "console=ttyS0");
+    assert_false(config_defaults("other.memory=64M", &config, &error));
+    assert_string_equal(error.text, "load options:1:1: there is no [vm other]; expected lapwing or "
+                                    "the name of a VM, such as guest");
+}
+
+static void bad_load_options(void **state)
+{
+    (void)state;
+    options_refused(one, "log=info\nmemroy",
+                    "load options:2:1: no '=' in 'memroy'; expected KEY=VALUE or NAME.KEY=VALUE");
+    options_refused(one, "log=info\na.memory=63K",
+                    "load options:2:10: bad value '63K' for 'memory'; expected a size from 4M to "
+                    "256G in steps of 2M, such as 512M");
+    options_refused(one, "lapwing.memory=64M",
+                    "load options:1:9: unknown key 'memory' in [lapwing]; expected one of log, "
+                    "emulator_exit, trace, mitigations");
+    options_refused(one, "vcpus=1\na.vcpus=2",
+                    "load options:2:3: 'vcpus' is set twice in [vm a], "
+                    "first in line 1; expected it once");
+    options_refused(one, "z.vcpus=1",
+                    "load options:1:1: there is no [vm z]; expected lapwing or the "
+                    "name of a VM, such as a");
+    options_refused(
+        "[vm a]\nkernel=k\n[vm b]\nkernel=k\n", "vcpus=1",
+        "load options:1:1: 'vcpus' is a key of [vm NAME], of which there are 2; expected "
+        "NAME.vcpus");
+    options_refused(one, "log=info\nvtls=2",
+                    "load options:2:1: [vm a] has 2 VTLs; expected hyperv = on");
+    options_refused("[vm a]\nkernel=k\nvtls=2\nhyperv=on", "hyperv=off",
+                    "lapwing.conf:3:1: [vm a] has 2 VTLs; expected hyperv = on");
 }
 
 static void groups(void **state)
@@ -601,6 +694,9 @@ int main(void)
         cmocka_unit_test(bad_sections),
         cmocka_unit_test(bad_keys),
         cmocka_unit_test(sets),
+        cmocka_unit_test(load_options),
+        cmocka_unit_test(load_options_without_file),
+        cmocka_unit_test(bad_load_options),
         cmocka_unit_test(groups),
         cmocka_unit_test(bad_values),
         cmocka_unit_test(longest_strings),

@@ -43,7 +43,7 @@ static void parses(void)
 {
     struct config_error error;
 
-    if (!config_parse("docs/lapwing.conf", text, length, &config, &error))
+    if (!config_parse("docs/lapwing.conf", text, length, "", &config, &error))
         fail_msg("%s", error.text);
 }
 

@@ -20,7 +20,7 @@ static void configure(const char *keys)
 
     snprintf(text, sizeof(text), "[vm other]\nkernel=k\nvcpus=2\n[vm a]\nkernel=k\nfw_cfg=on\n%s",
              keys);
-    if (!config_parse("", text, strlen(text), &handover.config, &error))
+    if (!config_parse("", text, strlen(text), "", &handover.config, &error))
         fail_msg("%s", error.text);
     world_init(&world);
     assert_true(guest_fw_cfg_init(&fw_cfg, &world.bus, &handover, &handover.config.vms[1], 0));

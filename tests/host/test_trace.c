@@ -143,7 +143,7 @@ static void begin(const char *text)
     meanwhile = NULL;
     logged[0] = '\0';
     arrived_size = taken = 0;
-    if (!config_parse("lapwing.conf", text, strlen(text), &handover.config, &error))
+    if (!config_parse("lapwing.conf", text, strlen(text), "", &handover.config, &error))
         fail_msg("%s", error.text);
     trace_init(&handover);
 }

@@ -85,6 +85,14 @@ def _refusals():
                 "are needed, but only <N> MiB are free", "EFI_OUT_OF_RESOURCES", memory=512,
                 config=CONFIG.replace("64M", "300M")
                 + f"[vm b]\nstart = beside\nmemory = 300M\nkernel = {KERNEL}\n"),
+        Refusal("load_options",
+                "VM 'guest': 1024 MiB of memory and <N> MiB for Lapwing itself are needed, "
+                "but only <N> MiB are free", "EFI_OUT_OF_RESOURCES", memory=512,
+                options='log=debug "guest.cmdline=one two" guest.memory=1G'),
+        Refusal("load_option_word",
+                "load options:2:14: bad value '63K' for 'memory'; "
+                "expected a size from 4M to 256G in steps of 2M, such as 512M",
+                "EFI_INVALID_PARAMETER", options="log=debug guest.memory=63K"),
         Refusal("check_names_what_lacks",
                 "Lapwing does not run here: this processor's VMX lacks 'unrestricted guest'",
                 "EFI_UNSUPPORTED", cpu_model="corei5_lynnfield_750", checks=True),
