@@ -63,7 +63,8 @@ $(O)/gen/dsdt.aml: core/dsdt.asl
 $(O)/gen/dsdt.inc: $(O)/gen/dsdt.aml
 	$(Q)od -An -v -tu1 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
 
-$(O)/hv/core/guest_acpi.o $(O)/host/core/guest_acpi.o: $(O)/gen/dsdt.inc
+$(O)/hv/core/guest_acpi.o $(O)/host/core/guest_acpi.o $(O)/host/tests/host/test_acpi_power.o: \
+  $(O)/gen/dsdt.inc
 
 $(O)/lapwing.elf: $(HV_OBJ) linker.ld
 	$(call say,LD)

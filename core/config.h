@@ -36,7 +36,12 @@ enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEM
 
 enum config_start { CONFIG_START_AFTER, CONFIG_START_BESIDE };
 
-enum config_on_exit { CONFIG_THEN_NEXT, CONFIG_THEN_HALT };
+enum config_on_exit {
+    CONFIG_THEN_NEXT,
+    CONFIG_THEN_HALT,
+    CONFIG_THEN_RESET,
+    CONFIG_THEN_POWER_OFF,
+};
 
 /* Which APIC takes a physical destination: docs/errata.md. As enum apic_policy. */
 enum config_id_match { CONFIG_MATCH_ARCHITECTURAL, CONFIG_MATCH_KNL, CONFIG_MATCH_KVM_32BIT };

@@ -36,6 +36,8 @@ static const char *const start_words[] = {
 static const char *const on_exit_words[] = {
     [CONFIG_THEN_NEXT] = "next",
     [CONFIG_THEN_HALT] = "halt",
+    [CONFIG_THEN_RESET] = "reset",
+    [CONFIG_THEN_POWER_OFF] = "poweroff",
     NULL,
 };
 
@@ -297,8 +299,9 @@ const struct config_key config_keys[] = {
         .kind = CONFIG_KIND_WORD,
         .words = on_exit_words,
         .fallback = "next",
-        .doc = "What follows when the VM and those beside it have ended: the next VM, or an end of "
-               "the machine.",
+        .doc = "What follows when the VM and those beside it have ended: the next VM, or the end: "
+               "the machine halts, starts anew or is switched off. Of VMs side by side the first "
+               "that does not say 'next' decides.",
     },
     {
         VM(trace),

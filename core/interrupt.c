@@ -5,9 +5,9 @@
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/cpu.h"
+#include "core/firmware.h"
 #include "core/handover.h"
 #include "core/log.h"
-#include "core/memory.h"
 #include "core/panic.h"
 #include "core/time.h"
 #include "core/x86.h"
@@ -19,7 +19,6 @@
 enum { VECTORS = 256, FIRST_VECTOR = 0x30 };
 
 static interrupt_handler handlers[VECTORS];
-static const struct handover *machine;
 static struct acpi_interrupts wiring;
 
 void interrupt_register(uint8_t vector, interrupt_handler handler)
@@ -79,23 +78,9 @@ static void report_error(void)
     log_warn("interrupt: local APIC error, status %#x", host_apic_errors());
 }
 
-/* ACPI tables lie in RAM, so in the direct map; nothing else may be touched by a wrong address. */
-static const void *map_firmware_table(paddr_t address, uint64_t size)
+static void init_io_apics(paddr_t rsdp)
 {
-    for (uint32_t i = 0; i < machine->n_ranges; i++) {
-        const struct handover_range *range = &machine->ranges[i];
-        if (range->type == HANDOVER_MMIO || address < range->base)
-            continue;
-        uint64_t offset = address - range->base;
-        if (offset < range->size && size <= range->size - offset)
-            return phys_to_virt(address);
-    }
-    return NULL;
-}
-
-static void init_io_apics(void)
-{
-    bool found = acpi_read_interrupts(machine->rsdp, map_firmware_table, &wiring);
+    bool found = acpi_read_interrupts(rsdp, firmware_map, &wiring);
     log_debug("interrupt: %u I/O APIC(s), %s", wiring.n_io_apics,
               found ? "from the MADT" : "assumed, as there is no MADT");
     for (uint32_t i = 0; i < wiring.n_io_apics; i++)
@@ -104,13 +89,12 @@ static void init_io_apics(void)
 
 void interrupt_init(const struct handover *handover)
 {
-    machine = handover;
     interrupt_register(VECTOR_KICK, only_wake);
     interrupt_register(VECTOR_POSTED, only_wake);
     interrupt_register(VECTOR_TIMER, timer_interrupt);
     interrupt_register(VECTOR_APIC_ERROR, report_error);
     host_pic_disable(VECTOR_PIC_FIRST);
-    init_io_apics();
+    init_io_apics(handover->rsdp);
     host_apic_init();
     interrupt_init_cpu();
     timer_init();

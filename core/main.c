@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/panic.h"
+#include "core/power.h"
 #include "core/remote.h"
 #include "core/sched.h"
 #include "core/smp.h"
@@ -188,11 +189,19 @@ static bool end_those_that_have(uint32_t count)
     return left;
 }
 
-/* Runs VMs side by side until all have ended. True if the machine is to go on with the next. */
-static bool run_group(const struct handover *handover, uint32_t first, uint32_t count)
+/* What one of the group says, for all. */
+static enum config_on_exit what_follows(const struct config_vm *vms_of_group, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (vms_of_group[i].on_exit != CONFIG_THEN_NEXT)
+            return (enum config_on_exit)vms_of_group[i].on_exit;
+    return CONFIG_THEN_NEXT;
+}
+
+/* Runs VMs side by side until all have ended. */
+static void run_group(const struct handover *handover, uint32_t first, uint32_t count)
 {
     uint64_t free_before = memory_statistics().free;
-    bool goes_on = true;
 
     create(handover, first, count);
     start(handover, count);
@@ -203,16 +212,26 @@ static bool run_group(const struct handover *handover, uint32_t first, uint32_t 
         log_error("lapwing: %llu of %llu bytes of free memory are left after vm %s",
                   (unsigned long long)memory_statistics().free, (unsigned long long)free_before,
                   handover->config.vms[first].name);
-    for (uint32_t i = 0; i < count; i++)
-        goes_on &= handover->config.vms[first + i].on_exit == CONFIG_THEN_NEXT;
-    return goes_on;
+}
+
+/* All groups, until one says that it is the last; returns what it says. */
+static enum config_on_exit run_groups(const struct handover *handover)
+{
+    const struct config *config = &handover->config;
+    enum config_on_exit then = CONFIG_THEN_NEXT;
+
+    for (uint32_t first = 0, count; then == CONFIG_THEN_NEXT && first < config->vm_count;
+         first += count) {
+        count = config_group_size(config, first);
+        run_group(handover, first, count);
+        then = what_follows(&config->vms[first], count);
+    }
+    return then;
 }
 
 _Noreturn void core_main(const struct handover *handover)
 {
     struct memory_statistics memory = memory_statistics();
-    const struct config *config = &handover->config;
-    bool goes_on = true;
 
     log_info("Lapwing: %lu MiB of memory free, TSC at %lu MHz", memory.free / BYTES_PER_MIB,
              time_tsc_hz() / HZ_PER_MHZ);
@@ -221,11 +240,12 @@ _Noreturn void core_main(const struct handover *handover)
     start_scheduling();
     trace_init(handover);
     console_enable_input(this_cpu(), vm_console_input);
-    for (uint32_t first = 0, count; goes_on && first < config->vm_count; first += count) {
-        count = config_group_size(config, first);
-        goes_on = run_group(handover, first, count);
-    }
+    enum config_on_exit then = run_groups(handover);
     trace_end();
     log_info("lapwing: all VMs are done");
+    if (then == CONFIG_THEN_RESET)
+        power_reset(handover->rsdp);
+    else if (then == CONFIG_THEN_POWER_OFF)
+        power_off(handover->rsdp);
     machine_end(true);
 }

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/exception.h"
+#include "core/firmware.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -53,6 +54,7 @@ static void continue_on_own_stack(void *argument)
     paging_check();
     console_add_framebuffer(&handover->framebuffer);
     time_init(handover->tsc_hz);
+    firmware_init(handover);
     interrupt_init(handover);
     core_main(handover);
 }

@@ -289,6 +289,18 @@ X86_CONTROL_REGISTER(dr6, "dr6")
 X86_CONTROL_REGISTER(dr7, "dr7")
 #undef X86_CONTROL_REGISTER
 
+static inline uint16_t in16(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline void out16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
 static inline uint8_t in8(uint16_t port)
 {
     uint8_t value;

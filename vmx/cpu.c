@@ -121,3 +121,10 @@ bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps)
 failed:
     panic("VMXON failed");
 }
+
+void vmx_cpu_disable(struct vmx_cpu *cpu)
+{
+    __asm__ volatile("vmxoff" : : : "cc", "memory");
+    page_free(cpu->vmxon);
+    *cpu = (struct vmx_cpu){.vmxon = NULL};
+}

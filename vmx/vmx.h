@@ -53,6 +53,9 @@ void vmx_mitigations_use(const struct vmx_mitigations *m);
  */
 bool vmx_cpu_enable(struct vmx_cpu *cpu, const struct vmx_caps *caps);
 
+/* Leaves VMX operation, in which INIT is blocked, for good. No context is loaded here any more. */
+void vmx_cpu_disable(struct vmx_cpu *cpu);
+
 /* ---- Guest state ----------------------------------------------------------------------------- */
 
 /* General registers, numbered as instructions encode them. */

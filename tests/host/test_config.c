@@ -465,8 +465,8 @@ static void bad_values(void **state)
     refuses_in_vm("vcpus = 0", "9: bad value '0' for 'vcpus'; expected a number from 1 to 4096");
     refuses_in_vm("vcpus = 4097",
                   "9: bad value '4097' for 'vcpus'; expected a number from 1 to 4096");
-    refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next or "
-                                    "halt");
+    refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next, "
+                                    "halt, reset or poweroff");
     refuses_in_vm("console = Yes", "11: bad value 'Yes' for 'console'; expected no or yes");
     refuses("[lapwing]\nlog = loud",
             "lapwing.conf:2:7: bad value 'loud' for 'log'; expected error, warn, info or debug");
