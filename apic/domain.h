@@ -179,4 +179,19 @@ unsigned apic_route(struct apic_domain *domain, const struct apic_msg *msg);
  * does, or that depends on more than the ID. Inside `remapped` only. */
 struct apic_post *apic_sole_target(const struct apic_domain *domain, unsigned group, uint32_t dest);
 
+/* The map of a group as it is, for people: `see` is called for each APIC under each destination
+ * that has one, one destination after the other. Physical: the ID; flat: a bit of the logical ID;
+ * cluster, x2APIC: cluster and bit as in a logical destination. What a policy makes of a message
+ * (broadcast, truncation to 8 bits) is not in the map. Any CPU, inside the epoch. */
+enum apic_map_table {
+    APIC_MAP_PHYSICAL,
+    APIC_MAP_FLAT,
+    APIC_MAP_CLUSTER,
+    APIC_MAP_X2APIC,
+};
+typedef void apic_map_visitor(void *arg, enum apic_map_table table, uint32_t dest,
+                              const struct lapic *lapic);
+void apic_map_show(const struct apic_domain *domain, unsigned group, apic_map_visitor *see,
+                   void *arg);
+
 #endif

@@ -206,12 +206,24 @@ void lapic_cmci(struct lapic *lapic);
 /* ---- Timer
  * -------------------------------------------------------------------------------------*/
 
+/* Guest TSC of the next expiry, masked or not; UINT64_MAX: the timer stands. */
+static inline uint64_t lapic_timer_next(const struct lapic *lapic)
+{
+    return lapic->timer.armed ? lapic->timer.deadline : UINT64_MAX;
+}
+
 /* Guest TSC at which lapic_timer_expire() has something to do; UINT64_MAX: never. A masked timer
  * runs on, but nobody has to wake for it: it is brought up to date when looked at. */
 static inline uint64_t lapic_timer_deadline(const struct lapic *lapic)
 {
     bool masked = (lapic->regs[APIC_LVT_TIMER / sizeof(uint32_t)] & APIC_LVT_MASKED) != 0;
-    return lapic->timer.armed && !masked ? lapic->timer.deadline : UINT64_MAX;
+    return masked ? UINT64_MAX : lapic_timer_next(lapic);
+}
+
+/* Bits of the ESR logged since it was last written. */
+static inline uint32_t lapic_errors(const struct lapic *lapic)
+{
+    return lapic->errors;
 }
 
 /* Lets the timer run up to guest TSC `now`. True when it put a vector into IRR or logged an

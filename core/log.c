@@ -3,6 +3,7 @@
 #include "core/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "core/console.h"
 #include "core/format.h"
@@ -16,17 +17,22 @@ enum { NS_PER_US = 1000, US_PER_SECOND = 1000000 };
 static const char *const level_names[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
-static enum log_level threshold = LOG_INFO;
+static _Atomic uint32_t threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    atomic_store_explicit(&threshold, level, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
 void log_print(enum log_level level, const char *format, ...)
 {
     char line[LOG_LINE_MAX];
-    if (level > threshold)
+    if (level > log_get_level())
         return;
 
     uint64_t us = time_now_ns() / NS_PER_US;

@@ -17,6 +17,7 @@ enum { LOG_LINE_MAX = 512 }; /* longer lines are cut and end in "..." */
 
 /* Lines above this level are dropped; LOG_INFO until set. */
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
 
 /* One line; `format` has no trailing newline. */
 void log_print(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -62,7 +62,7 @@ static inline uint64_t machine_due_tsc(const struct machine *machine)
 }
 
 /* Lets device timers run up to now, and hands over what was typed if the guest has room. Any CPU,
- * outside the APIC epoch. */
+ * outside the APIC epoch, while VM time runs. */
 void machine_advance(struct vm *vm);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/monitor.h"
 #include "core/panic.h"
 #include "core/power.h"
 #include "core/remote.h"
@@ -146,15 +147,13 @@ static void start_processors(const struct handover *handover)
 
 static struct vm *vms[CONFIG_VMS_MAX]; /* those that run; NULL: no more */
 
-static void create(const struct handover *handover, uint32_t first, uint32_t count)
+static void create(const struct handover *handover, uint32_t first, uint32_t i)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct config_vm *config = &handover->config.vms[first + i];
+    const struct config_vm *config = &handover->config.vms[first + i];
 
-        vms[i] = vm_create(config, handover);
-        if (vms[i] == NULL)
-            log_info("vm %s: stopped: error: see above", config->name);
-    }
+    vms[i] = vm_create(config, handover);
+    if (vms[i] == NULL)
+        log_info("vm %s: stopped: error: see above", config->name);
 }
 
 static void start(const struct handover *handover, uint32_t count)
@@ -164,9 +163,13 @@ static void start(const struct handover *handover, uint32_t count)
             vm_start(vms[i], handover, count > 1);
 }
 
-static bool one_has_ended(void *arg)
+/* One has ended, or something else is to be done between turns. */
+static bool has_work(void *arg)
 {
     const uint32_t *count = arg;
+
+    if (monitor_is_wanted())
+        return true;
 
     for (uint32_t i = 0; i < *count; i++)
         if (vms[i] != NULL && vm_has_ended(vms[i]))
@@ -174,16 +177,28 @@ static bool one_has_ended(void *arg)
     return false;
 }
 
+/* One that is to start anew is made again. */
+static void end(const struct handover *handover, uint32_t first, uint32_t count, uint32_t i)
+{
+    bool anew = vms[i]->starts_anew;
+
+    vm_end(vms[i]);
+    vms[i] = NULL;
+    if (!anew)
+        return;
+    create(handover, first, i);
+    if (vms[i] != NULL)
+        vm_start(vms[i], handover, count > 1);
+}
+
 /* Whether any is left. */
-static bool end_those_that_have(uint32_t count)
+static bool end_those_that_have(const struct handover *handover, uint32_t first, uint32_t count)
 {
     bool left = false;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (vms[i] != NULL && vm_has_ended(vms[i])) {
-            vm_end(vms[i]);
-            vms[i] = NULL;
-        }
+        if (vms[i] != NULL && vm_has_ended(vms[i]))
+            end(handover, first, count, i);
         left |= vms[i] != NULL;
     }
     return left;
@@ -203,10 +218,13 @@ static void run_group(const struct handover *handover, uint32_t first, uint32_t 
 {
     uint64_t free_before = memory_statistics().free;
 
-    create(handover, first, count);
+    for (uint32_t i = 0; i < count; i++)
+        create(handover, first, i);
     start(handover, count);
-    while (end_those_that_have(count))
-        sched_loop_until(one_has_ended, &count);
+    while (end_those_that_have(handover, first, count)) {
+        sched_loop_until(has_work, &count);
+        monitor_run(vms, count);
+    }
     trace_flush();
     if (memory_statistics().free != free_before)
         log_error("lapwing: %llu of %llu bytes of free memory are left after vm %s",
@@ -240,6 +258,7 @@ _Noreturn void core_main(const struct handover *handover)
     start_scheduling();
     trace_init(handover);
     console_enable_input(this_cpu(), vm_console_input);
+    console_want_input(true);
     enum config_on_exit then = run_groups(handover);
     trace_end();
     log_info("lapwing: all VMs are done");

@@ -151,15 +151,26 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
     vmx_unload(vmx);
 }
 
-void vcpu_start_clock(struct vcpu *vcpu)
+static void unload(struct vcpu *vcpu)
+{
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
+        vmx_unload(&vcpu->contexts[vtl].vmx);
+}
+
+void vcpu_set_clock(struct vcpu *vcpu)
 {
     for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++) {
-        struct vmx_context *vmx = &vcpu->contexts[vtl].vmx;
+        struct vmx_context *before = vcpu_borrow(&vcpu->contexts[vtl]);
 
-        vmx_load(this_cpu()->vmx, vmx);
-        vmx_set_tsc_offset(vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
-        vmx_unload(vmx);
+        vmx_set_tsc_offset(&vcpu->contexts[vtl].vmx, vcpu->msrs.tsc_adjust - vcpu->vm->tsc_start);
+        vcpu_give_back(before);
     }
+}
+
+void vcpu_start_clock(struct vcpu *vcpu)
+{
+    vcpu_set_clock(vcpu);
+    unload(vcpu);
 }
 
 uint64_t vcpu_cr4(struct vcpu *vcpu)
@@ -205,7 +216,7 @@ static void take_sipi(struct context *ctx, uint8_t vector)
 
 /* While it waits for a SIPI NMIs are blocked, of which a processor latches one: SDM Vol 3C, "Other
  * Causes of VM Exits". */
-static void take_nmis(struct context *ctx, unsigned count)
+void context_take_nmis(struct context *ctx, unsigned count)
 {
     unsigned most = ctx->state == CONTEXT_WAITS_FOR_SIPI ? 1 : NMIS_MAX;
 
@@ -222,7 +233,7 @@ static void take_events(struct context *ctx, const struct lapic_events *events)
 
     if (events->init && alone)
         take_init(ctx);
-    take_nmis(ctx, events->nmi);
+    context_take_nmis(ctx, events->nmi);
     if (events->sipi && alone)
         take_sipi(ctx, events->sipi_vector);
 }
@@ -447,12 +458,6 @@ static bool enter(struct vcpu *vcpu)
     return true;
 }
 
-static void unload(struct vcpu *vcpu)
-{
-    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
-        vmx_unload(&vcpu->contexts[vtl].vmx);
-}
-
 static bool anything_posted(struct vcpu *vcpu)
 {
     FOR_ENABLED (vcpu, ctx) {
@@ -462,11 +467,22 @@ static bool anything_posted(struct vcpu *vcpu)
     return false;
 }
 
+/* The end of its VM lets it go. */
+static bool is_held(const struct vcpu *vcpu)
+{
+    return __builtin_expect(atomic_load_explicit(&vcpu->held, memory_order_relaxed) != 0, false) &&
+           !vm_stopping(vcpu->vm);
+}
+
 static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
 {
     for (;;) {
         remote_poll();
         trace_poll();
+        if (is_held(vcpu)) {
+            *deadline = TIMER_NEVER;
+            return RUN_SLEEPS;
+        }
         vmx_load(this_cpu()->vmx, &vcpu->active->vmx);
         guest_ipi_runs(vcpu);
         settle(vcpu);
@@ -492,5 +508,5 @@ enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
 
     guest_trace(vcpu->active, TRACE_STOP, result, vcpu->active->state, 0);
     guest_ipi_stops(vcpu);
-    return result == RUN_SLEEPS && anything_posted(vcpu) ? RUN_YIELDED : result;
+    return result == RUN_SLEEPS && !is_held(vcpu) && anything_posted(vcpu) ? RUN_YIELDED : result;
 }

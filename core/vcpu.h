@@ -55,6 +55,7 @@ struct vcpu {
     struct context *active;               /* which one runs when the processor does */
     struct hv_vp *hv;                     /* NULL: without Hyper-V's interface */
     const struct context *notified; /* gets the notifications of its posts: core/guest_ipi.c */
+    _Atomic uint32_t held;          /* bits of enum vm_holder; 0: it may run */
     struct sched_entity sched;
 };
 
@@ -65,8 +66,10 @@ void vcpu_destroy(struct vcpu *vcpu);
 /* Gives a processor that has not run yet the state a loader asks for. On any CPU. */
 void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start);
 
-/* Makes the guest's TSC begin with the VM's time. On any CPU, before it runs. */
+/* Makes the guest's TSC begin with the VM's time: on any CPU, before it runs; and later, on the CPU
+ * that owns it, between VM exits. */
 void vcpu_start_clock(struct vcpu *vcpu);
+void vcpu_set_clock(struct vcpu *vcpu);
 
 /*
  * A turn: runs @vcpu on this CPU, its home, until its slice is over, it has nothing to do or its VM
@@ -106,6 +109,10 @@ void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights);
 
 /* Whether there is anything at @gpa for @ctx, even if it may not use it. Any CPU. */
 bool context_has(const struct context *ctx, gpa_t gpa);
+
+/* So many NMIs arrive for @ctx: some may count as one. On the CPU that owns it, between VM exits.
+ */
+void context_take_nmis(struct context *ctx, unsigned count);
 
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);

@@ -50,9 +50,12 @@ struct vm {
 
     uint64_t tsc_hz;    /* of the guest: the host's */
     uint64_t tsc_start; /* host TSC at which guest time is 0 */
+    uint64_t held_at; /* host TSC at which all processors were held; 0: some run. core/vm_hold.h */
     uint64_t tsc_limit; /* guest time in TSC ticks at which the VM is stopped; UINT64_MAX: never */
 
     _Atomic uint32_t vcpus_left; /* that the scheduler has not finished */
+
+    bool starts_anew; /* once it has ended; the boot processor's */
 
     /* The first to set `stop` away from VM_RUNS also sets the code; then every vCPU is woken. */
     _Atomic uint32_t stop; /* enum vm_stop */

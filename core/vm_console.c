@@ -5,19 +5,21 @@
 #include "core/bits.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/monitor.h"
 #include "core/spinlock.h"
 #include "core/string.h"
 #include "core/vm.h"
 
 #define PARTIAL_LINE_NS 50000000ull
 
-enum { ESCAPE_KEY = 'A' & 0x1f, NEXT_KEY = 'n' };
+enum { ESCAPE_KEY = 'A' & 0x1f, NEXT_KEY = 'n', NUMBER_MAX = 99999 };
 
 static struct {
     struct spinlock lock;
     struct vm_console *first; /* of those that take input, in the order in which they came */
-    struct vm_console *focus; /* gets what is typed; NULL: bytes stay in the UART */
-    bool escaped;             /* the last byte was the escape key */
+    struct vm_console *focus; /* gets what is typed; NULL: nobody does */
+    bool escaped;             /* the escape key was typed, and digits, if any */
+    uint32_t number;          /* which they are; MONITOR_NO_NUMBER: none */
 } input;
 
 void vm_console_open(struct vm_console *console, struct vm *vm, const char *name)
@@ -67,11 +69,11 @@ static bool several(void)
     return input.first != NULL && input.first->next != NULL;
 }
 
-/* With several, the UART is always read: the escape key must get past a guest that does not read.
- */
+/* What one alone does not read stays in the UART once its buffer is full; else the UART is always
+ * read: the escape key must get past a guest that does not. */
 static bool can_receive(void)
 {
-    return input.focus != NULL && (several() || input.focus->typed < VM_CONSOLE_INPUT_MAX);
+    return input.focus == NULL || several() || input.focus->typed < VM_CONSOLE_INPUT_MAX;
 }
 
 static void set_focus(struct vm_console *console)
@@ -91,27 +93,44 @@ static struct vm_console *after(const struct vm_console *console)
 
 static void type(struct vm_console *console, char byte)
 {
-    if (console->typed == VM_CONSOLE_INPUT_MAX)
+    if (console == NULL || console->typed == VM_CONSOLE_INPUT_MAX)
         return;
     console->input[(console->first + console->typed) % VM_CONSOLE_INPUT_MAX] = byte;
     console->typed++;
 }
 
+static void add_digit(uint32_t digit)
+{
+    if (input.number == MONITOR_NO_NUMBER)
+        input.number = 0;
+    input.number = min(input.number * 10 + digit, (uint32_t)NUMBER_MAX);
+}
+
+/* What comes after the escape key. */
+static void receive_order(char byte)
+{
+    if (byte >= '0' && byte <= '9') {
+        add_digit((uint32_t)(byte - '0'));
+        return;
+    }
+    input.escaped = false;
+    if (byte == ESCAPE_KEY)
+        type(input.focus, byte);
+    else if (byte != NEXT_KEY)
+        monitor_order(byte, input.number);
+    else if (several())
+        set_focus(after(input.focus));
+}
+
 static void receive(char byte)
 {
-    if (!several()) {
-        type(input.focus, byte);
-    } else if (!input.escaped) {
-        input.escaped = byte == ESCAPE_KEY;
-        if (!input.escaped)
-            type(input.focus, byte);
-    } else if (byte == NEXT_KEY) {
-        set_focus(after(input.focus));
+    if (input.escaped) {
+        receive_order(byte);
+    } else if (byte == ESCAPE_KEY) {
+        input.escaped = true;
+        input.number = MONITOR_NO_NUMBER;
     } else {
-        input.escaped = false;
-        type(input.focus, ESCAPE_KEY);
-        if (byte != ESCAPE_KEY)
-            type(input.focus, byte);
+        type(input.focus, byte);
     }
 }
 
@@ -129,7 +148,7 @@ static struct vm_console *receive_for_one(void)
         receive((char)byte);
         if (input.focus == focus)
             continue;
-        if (focus->typed != before)
+        if (focus != NULL && focus->typed != before)
             return focus;
         focus = input.focus;
         before = focus->typed;
@@ -146,8 +165,14 @@ void vm_console_input(void)
         spin_unlock(&input.lock);
         if (console == NULL)
             return;
-        machine_advance(console->vm);
+        if (console->vm->held_at == 0)
+            machine_advance(console->vm);
     }
+}
+
+const struct vm *vm_console_focus(void)
+{
+    return input.focus != NULL ? input.focus->vm : NULL;
 }
 
 int vm_console_read(struct vm_console *console)

@@ -6,8 +6,9 @@
  * lines, each with "NAME| " in front. What stays without a line end for 50 ms, as a prompt does,
  * goes out as it is; when others have printed before it goes on, the rest begins with "NAME|+".
  *
- * What is typed goes to one VM at a time, of those that take input. With several, Ctrl-A n goes to
- * the next of them, and Ctrl-A Ctrl-A types one Ctrl-A.
+ * What is typed goes to one VM at a time, of those that take input, and nowhere while there is
+ * none. Ctrl-A n goes to the next of them, Ctrl-A Ctrl-A types one Ctrl-A, and Ctrl-A with any
+ * other letter, and a number before it if wanted, is an order to the monitor (core/monitor.h).
  */
 #ifndef LAPWING_CORE_VM_CONSOLE_H
 #define LAPWING_CORE_VM_CONSOLE_H
@@ -52,6 +53,9 @@ uint64_t vm_console_advance(struct vm_console *console, uint64_t now_ns);
 
 /* The next byte typed for the VM, or -1. Any CPU. */
 int vm_console_read(struct vm_console *console);
+
+/* The VM that gets what is typed, or NULL. On the boot processor. */
+const struct vm *vm_console_focus(void);
 
 /* The handler for console_enable_input(): hands out what was typed, and has machine_advance() pass
  * it on. On the boot processor. */

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What follows the last VM: on_exit = reset starts the emulated machine anew, and one without ACPI
-tables, as Bochs is with this firmware, says that it cannot be switched off."""
+tables, as Bochs is with this firmware, says that it cannot be switched off.
+
+The firmware does not come far the second time: a reset of Bochs's chipset forgets where the PM timer
+is, but not that it is there, so that the firmware looks for it at the wrong port for ever. That shows
+in Bochs's log, and no reset means that it does not."""
 
 import time
 
@@ -14,10 +18,12 @@ HELLO = paths.BUILD / "guest" / "hello.elf"
 STARTED = b"vm last: started"
 NEVER = b"vm never: started"
 
+FIRMWARE_AGAIN = "read from port 0x0008"
+STUCK = b"lapwing: the machine takes no reset"
+
 # Which VM says what, and what the serial line has to show in this order.
 EXITS = {
-    "reset": (("next", "reset", "next"),
-              (b"lapwing: resetting the machine", b"lapwing: reading ", STARTED)),
+    "reset": (("next", "reset", "next"), (b"lapwing: resetting the machine",)),
     "poweroff": (("next", "poweroff", "next"),
                  (b"lapwing: how this machine is switched off is not known: "
                   b"there is no sound FADT", b"The machine can be switched off now.")),
@@ -42,6 +48,13 @@ def _failures(session, expected):
                 yield f"never saw {text.decode()!r}"
                 return
         at = found + len(text)
+    if expected == EXITS["reset"][1]:
+        while FIRMWARE_AGAIN not in session.emulator_log() and STUCK not in session.log:
+            if session.read(1) is None or time.monotonic() > end:
+                yield "the firmware did not start anew"
+                return
+        if STUCK in session.log:
+            yield "the machine was not reset"
     if NEVER in session.log:
         yield "the VM after the last one ran"
 

@@ -19,7 +19,7 @@ DIALOGUE = (
     ("left", "? ", b""),
     ("right", "? ", b"one\n"),
     ("left", "got one", NEXT + b"nobody reads this\n" + NEXT + b"two\n"),
-    ("right", "got two", b"\x01\x01x\x01y\n"),
+    ("right", "got two", b"\x01\x01x\x01\x01y\n"),
     ("right", "got \x01x\x01y", b"end\n"),
     ("right", "got end", b"three\n"),  # the keyboard goes on to the next: the left one
     ("left", "got three", b"end\n"),
