@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/symbols.h"
 #include "core/time.h"
+#include "core/trace.h"
 #include "core/x86.h"
 
 enum {
@@ -168,6 +169,7 @@ static void print_cpu(void)
 
 static _Noreturn void end_panic(void)
 {
+    trace_panic();
     end_emulator(false);
     halt();
 }

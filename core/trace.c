@@ -33,6 +33,7 @@ struct trace_buffer {
 
 static struct {
     _Atomic bool taken; /* a CPU is sending */
+    bool panics;        /* only the port is to be used */
     bool failed;
     uint64_t sent, lost; /* events */
 } port;
@@ -61,6 +62,10 @@ void trace_put(const struct trace_event *event)
 /* Until the UART has sent what it holds, or something else wants this CPU. */
 static void wait(void)
 {
+    if (port.panics) {
+        pause();
+        return;
+    }
     remote_poll();
     timer_set(time_now_tsc() + time_tsc_hz() * HOST_UART_FIFO / BYTES_PER_SECOND);
     cpu_wait();
@@ -144,16 +149,31 @@ void trace_send_when_full(void)
 
 void trace_flush(void)
 {
+    atomic_store(&port.taken, true);
     for (uint32_t i = 0; is_on() && i < cpu_count(); i++)
         send_buffer(i);
+    atomic_store(&port.taken, false);
+}
+
+static void send_rest(void)
+{
+    trace_flush();
+    send_mark(TRACE_END, port.sent, port.lost);
+}
+
+void trace_panic(void)
+{
+    if (cpu_count() == 0 || !is_on() || atomic_load(&port.taken))
+        return;
+    port.panics = true;
+    send_rest();
 }
 
 void trace_end(void)
 {
     if (!is_on())
         return;
-    trace_flush();
-    send_mark(TRACE_END, port.sent, port.lost);
+    send_rest();
     log_print(port.lost > 0 ? LOG_ERROR : LOG_INFO, "trace: %llu events sent, %llu lost",
               (unsigned long long)port.sent, (unsigned long long)port.lost);
 }

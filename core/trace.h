@@ -104,4 +104,7 @@ void trace_flush(void);
 /* Sends the rest, and the end. */
 void trace_end(void);
 
+/* The same in a panic: with nothing but the port, once, unless another CPU was just sending. */
+void trace_panic(void);
+
 #endif

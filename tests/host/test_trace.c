@@ -338,6 +338,25 @@ static void what_finds_no_room_is_counted(void **state)
     assert_non_null(strstr(logged, " 5 lost"));
 }
 
+static void unwanted(void)
+{
+    fail_msg("a panicking CPU served another one");
+}
+
+static void a_panic_sends_what_there_is(void **state)
+{
+    (void)state;
+    begin_behind_header(ALL);
+    put(1, 1, 2);
+    busy = 3;
+    meanwhile = unwanted;
+    trace_panic();
+    expect(TRACE_BLOCK, 1, 2);
+    expect_events(1, 2);
+    expect(TRACE_END, 2, 0);
+    expect_nothing();
+}
+
 static void a_stuck_port_is_given_up(void **state)
 {
     (void)state;
@@ -365,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_comes_while_it_is_sent_stays),
         cmocka_unit_test(what_finds_no_room_is_counted),
         cmocka_unit_test(a_stuck_port_is_given_up),
+        cmocka_unit_test(a_panic_sends_what_there_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

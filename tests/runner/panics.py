@@ -46,6 +46,7 @@ PANICS = (
           "page fault (vector 14, error code 0x2)", "0" * 16),
 )
 STATUS = "panic/exit_status"
+TRACED = re.compile(rb"Trace of \d+ events")
 
 
 def names():
@@ -116,7 +117,7 @@ def _run_status(folder, application):
     environment = dict(os.environ, O=str(folder), EMU=BOCHS_3_0.name)
     done = subprocess.run(
         [sys.executable, "-B", TOOLS_RUN, "--efi", application, "--kernel", HELLO,
-         "--key", "memory=64M"],
+         "--key", "memory=64M", "--trace", "exits"],
         env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, timeout=LIMIT, check=False)
     failures = []
@@ -125,6 +126,8 @@ def _run_status(folder, application):
     verdict = f"tools/run: Lapwing panicked: {PANICS[0].reason}"
     if verdict not in done.stderr.decode(errors="replace").splitlines():
         failures.append(f"saw {done.stderr.decode(errors='replace')!r}, expected '{verdict}'")
+    if not TRACED.search(done.stdout) or b"incomplete" in done.stderr:
+        failures.append("saw no whole trace of what came before")
     return failures, done.stdout + done.stderr
 
 

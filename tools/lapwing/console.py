@@ -5,6 +5,7 @@ import os
 import select
 import sys
 import termios
+import time
 import tty
 
 from lapwing.markers import CHATTER, ESCAPES, FIRST_WORDS, Story
@@ -13,7 +14,7 @@ ESCAPE_KEY = b"\x01"  # Ctrl-A
 END_OF_INPUT = b"\x04"  # Ctrl-D
 PROMPTS = ("# ", "$ ")
 TAIL = 64  # bytes of output in which a prompt is looked for
-LAST_WORDS = 10  # seconds that the emulator gets to end by itself once all is said
+LAST_WORDS = 10  # seconds of silence after all was said, in which the emulator may end by itself
 
 
 class Quit(Exception):
@@ -165,11 +166,16 @@ class Conversation:
         sys.stdout.buffer.flush()
 
     def _last_words(self):
-        for _ in range(LAST_WORDS):
+        traced = self._session.traced()
+        end = time.monotonic() + LAST_WORDS
+        while time.monotonic() < end:
             data = self._session.read(1)
             self._show()
             if data is None:
                 return
+            if data or self._session.traced() != traced:
+                traced = self._session.traced()
+                end = time.monotonic() + LAST_WORDS
 
     def _progress(self):
         if sys.stderr.isatty():

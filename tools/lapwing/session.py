@@ -126,6 +126,11 @@ class Session:
         except ConnectionError:
             pass  # read() reports the end
 
+    def traced(self):
+        """How many bytes the second serial port has given."""
+        port = self.machine.com2
+        return port.stat().st_size if port and port.exists() else 0
+
     def elapsed(self):
         return time.monotonic() - self.started
 
