@@ -99,6 +99,10 @@ def _alias_traced(text):
         yield "saw a picture without an arrow from CPU 0 to CPU 1 and one to CPU 2"
 
 
+def _vsm_traced(text):
+    return traces.vsm(text, paths.BUILD / "run" / "trace.json")
+
+
 TRACED = (r"Trace of \d{4,} events: open build/run/trace.json in .*",
           r"or see it as a table: tools/trace --text build/run/trace.bin")
 
@@ -115,6 +119,8 @@ COMMANDS = (
     Command("demo_alias_trace", "make run DEMO=alias TRACE=1", output=(*ALIAS, *TRACED),
             check=_alias_traced),
     Command("demo_vsm", "make run DEMO=vsm", output=VSM),
+    Command("demo_vsm_trace", "make run DEMO=vsm TRACE=1", output=(*VSM, *TRACED),
+            check=_vsm_traced, long=True),
     Command("run_vcpus", "make run VCPUS=4",
             ((PROMPT, "nproc\n"), (r"\n4\n" + PROMPT, "poweroff\n")), SHELL, long=True),
     Command("run_bzimage", "make run KERNEL=bzImage",

@@ -75,6 +75,17 @@ class Story:
     def _processor(self, event):
         return self.threads[event["pid"], event["tid"]].partition(" (")[0]
 
+    def marks(self, name, processor):
+        """What the marks of this name on a processor's track say."""
+        return [event["args"]["event"] for event in self._events
+                if event["ph"] == "i" and event["name"] == name
+                and self._processor(event) == processor]
+
+    def slices(self, processor):
+        """The names of a processor's slices."""
+        return {event["name"] for event in self._events
+                if event["ph"] == "X" and self._processor(event) == processor}
+
     def not_injected(self):
         """Messages of the vector that somebody takes, and is not seen to get."""
         return [event for event in self._events if event["name"].startswith(f"takes {VECTOR}")
@@ -101,3 +112,15 @@ def alias(printed, path):
         traced = [message for message in story.messages(vm) if message[1].startswith(VECTOR)]
         if len(rows) != 9 or rows != traced:
             yield f"vm {vm}: it printed {rows}, the trace has {traced}"
+
+
+def vsm(printed, path):
+    """The same for DEMO=vsm: VTL0 reaches for the secret, and each level has a track."""
+    story = Story(path.read_text())
+    yield from list(story.wrong())[:5]
+    secret = re.search(r"I keep a secret at (?:0x)?([0-9a-f]+)", printed)
+    denied = story.marks("fault", "CPU 0 VTL0")
+    if not secret or not any(f"read of {int(secret[1], 16):#x}," in text for text in denied):
+        yield f"saw the denied accesses {denied}, and a secret at {secret and secret[1]}"
+    if not {"guest", "VTL call", "VTL interrupt"} <= story.slices("CPU 0 VTL1"):
+        yield f"saw VTL1 of CPU 0 do {story.slices('CPU 0 VTL1')}"
