@@ -155,10 +155,16 @@ void trace_flush(void)
     atomic_store(&port.taken, false);
 }
 
+/* Up to the last byte: what follows may end the machine. */
 static void send_rest(void)
 {
+    uint64_t start;
+
     trace_flush();
     send_mark(TRACE_END, port.sent, port.lost);
+    start = time_now_tsc();
+    while (!host_uart_is_idle(HOST_COM2) && time_now_tsc() - start < time_tsc_hz())
+        wait();
 }
 
 void trace_panic(void)

@@ -26,6 +26,7 @@ enum {
     MCR_DTR_RTS_OUT2 = 0x0b, /* OUT2 gates the interrupt line on a PC */
     LSR_DATA_READY = 0x01,
     LSR_TRANSMIT_EMPTY = 0x20,
+    LSR_IDLE = 0x40,
     DIVISOR_115200 = 1,
     SEND_SPINS_MAX = 200000, /* a port read takes about 1 us; a byte takes 87 us */
 };
@@ -94,6 +95,11 @@ size_t host_uart_offer(enum host_uart uart, const uint8_t *bytes, size_t n)
     for (size_t i = 0; i < n; i++)
         put(uart, DATA, bytes[i]);
     return n;
+}
+
+bool host_uart_is_idle(enum host_uart uart)
+{
+    return get(uart, LSR) & LSR_IDLE;
 }
 
 int host_uart_receive(enum host_uart uart)

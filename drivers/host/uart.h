@@ -25,6 +25,9 @@ void host_uart_send(enum host_uart uart, char byte);
  * none. How many it took. */
 size_t host_uart_offer(enum host_uart uart, const uint8_t *bytes, size_t n);
 
+/* Whether all bytes are out on the line. */
+bool host_uart_is_idle(enum host_uart uart);
+
 /* The next byte received, or -1. */
 int host_uart_receive(enum host_uart uart);
 

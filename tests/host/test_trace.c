@@ -33,6 +33,7 @@ static struct handover handover;
 static uint8_t *arrived;
 static size_t arrived_size, arrived_room, taken; /* of which the test has looked at some */
 static bool present, stuck;
+static unsigned in_fifo;        /* for how many more questions the last bytes are not out */
 static unsigned busy;           /* how often the UART has no room before it has */
 static void (*meanwhile)(void); /* what others ask of this CPU while it waits */
 static uint64_t blocks;         /* of memory, taken and not given back */
@@ -124,6 +125,12 @@ size_t host_uart_offer(enum host_uart uart, const uint8_t *bytes, size_t n)
     memcpy(arrived + arrived_size, bytes, n);
     arrived_size += n;
     return n;
+}
+
+bool host_uart_is_idle(enum host_uart uart)
+{
+    assert_int_equal(uart, HOST_COM2);
+    return in_fifo == 0 || --in_fifo == 0;
 }
 
 /* ---- Steps ---- */
@@ -269,7 +276,9 @@ static void each_cpu_has_a_block(void **state)
     expect_events(100, 3);
     expect_nothing();
     put(1, 5, 1);
+    in_fifo = 3;
     trace_end();
+    assert_int_equal(in_fifo, 0);
     expect(TRACE_BLOCK, 1, 1);
     expect_events(5, 1);
     expect(TRACE_END, 7, 0);
