@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lapwing import config, disk, paths
 from lapwing.markers import ESCAPES
 from tests.runner import traces
-from tests.runner.report import Result
+from tests.runner.report import KEPT, Result
 
 LIMIT = 420  # seconds
 PROMPT = r"/root # $"
@@ -74,6 +74,15 @@ def _image(_):
         yield f"saw the configuration {written!r}, expected {expected!r}"
 
 
+def _directory(_):
+    """The check stands where the firmware looks, and the configuration is there."""
+    boot = KEPT / "EFI" / "BOOT" / "BOOTX64.EFI"
+    if boot.read_bytes() != paths.CHECK_APPLICATION.read_bytes():
+        yield f"{boot} is not {paths.CHECK_APPLICATION}"
+    if not (KEPT / "EFI" / "lapwing" / "lapwing.conf").is_file():
+        yield "there is no configuration"
+
+
 def _targets(_):
     """Every target has its line."""
     listed = subprocess.run(["make", "help"], cwd=paths.ROOT, stdout=subprocess.PIPE, check=True,
@@ -109,6 +118,7 @@ TRACED = (r"Trace of \d{4,} events: open build/run/trace.json in .*",
 COMMANDS = (
     Command("help", "make help", output=(r"  run +[a-z].*", r"  test +[a-z].*"), check=_targets),
     Command("image", "make image VCPUS=4", check=_image),
+    Command("esp", f"make esp CHECK=1 DIR={KEPT}", check=_directory),
     Command("check", "make run CHECK=1",
             output=(r"EPT +required +yes", r"verdict: Lapwing runs here",
                     r"lapwing: all this is in \\EFI\\lapwing\\check.txt, too",
