@@ -7,10 +7,11 @@
 #include "core/image.h"
 #include "core/string.h"
 
-/* What the hypervisor takes beside the guest's memory. EPT with 4 KiB pages alone is 1/512. */
+/* What the hypervisor takes beside the guest's memory. EPT with 4 KiB pages, which some processors
+ * need (vmx/mitigations.c), is 1/512 for each trust level. */
 #define OVERHEAD_BASE           (16ull << 20)
 #define OVERHEAD_PER_CPU        (256ull << 10)
-#define OVERHEAD_GUEST_FRACTION 256
+#define OVERHEAD_GUEST_FRACTION 512
 
 enum { OPTIONS_MAX = 4096 };
 
@@ -171,13 +172,19 @@ static uint64_t to_mib(uint64_t bytes)
     return (bytes + (1 << 20) - 1) >> 20;
 }
 
-/* VMs that run side by side need their memory together. */
-static uint64_t memory_of_group(const struct config *config, uint32_t first, uint32_t count)
+/* VMs that run side by side need their memory together; *tables is what it takes to manage it. */
+static uint64_t memory_of_group(const struct config *config, uint32_t first, uint32_t count,
+                                uint64_t *tables)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        sum += config->vms[first + i].memory;
+    *tables = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct config_vm *vm = &config->vms[first + i];
+
+        sum += vm->memory;
+        *tables += vm->memory / OVERHEAD_GUEST_FRACTION * (1 + vm->vtls);
+    }
     return sum;
 }
 
@@ -187,9 +194,9 @@ EFI_STATUS guests_check_memory(const struct handover *handover, uint64_t free)
 
     for (uint32_t first = 0, count; first < config->vm_count; first += count) {
         count = config_group_size(config, first);
-        uint64_t memory = memory_of_group(config, first, count);
-        uint64_t overhead =
-            OVERHEAD_BASE + handover->n_cpus * OVERHEAD_PER_CPU + memory / OVERHEAD_GUEST_FRACTION;
+        uint64_t tables;
+        uint64_t memory = memory_of_group(config, first, count, &tables);
+        uint64_t overhead = OVERHEAD_BASE + handover->n_cpus * OVERHEAD_PER_CPU + tables;
 
         if (free < overhead || free - overhead < memory)
             return refuse(EFI_OUT_OF_RESOURCES,
