@@ -178,7 +178,8 @@ static void settle(struct vm *vm)
 
     if (m->input_waits)
         give_input(m);
-    run_timers(vm);
+    if (m->pio.moved || vm_console_holds(&m->console))
+        run_timers(vm);
 }
 
 uint32_t machine_port_read(struct vm *vm, uint16_t port, unsigned size)

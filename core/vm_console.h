@@ -47,6 +47,12 @@ void vm_console_close(struct vm_console *console);
 /* The guest prints, at VM time @now_ns. One call at a time for each VM. */
 void vm_console_write(struct vm_console *console, const char *bytes, size_t n, uint64_t now_ns);
 
+/* Whether there is something that vm_console_advance() will print. As above. */
+static inline bool vm_console_holds(const struct vm_console *console)
+{
+    return console->flush_at != UINT64_MAX;
+}
+
 /* Prints what has waited for long enough. Returns the VM time in ns at which to call again. As
  * above. */
 uint64_t vm_console_advance(struct vm_console *console, uint64_t now_ns);

@@ -71,9 +71,11 @@ static uint64_t event_advance(void *dev, uint64_t now_ns)
     struct acpi_pm *pm = dev;
     unsigned carry = carry_bit(pm);
 
+    if (!(pm->enable & TMR_STS))
+        return DEVICE_NEVER; /* the status is brought up to date when somebody looks at it */
     update_status(pm, device_ns_to_ticks(now_ns, ACPI_PM_TIMER_HZ));
     update_sci(pm);
-    if (!(pm->enable & TMR_STS) || pm->status & TMR_STS)
+    if (pm->status & TMR_STS)
         return DEVICE_NEVER;
     return device_ticks_to_ns(((pm->timer_done >> carry) + 1) << carry, ACPI_PM_TIMER_HZ);
 }

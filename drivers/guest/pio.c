@@ -8,24 +8,43 @@ static uint32_t size_mask(unsigned size)
     return size >= 4 ? UINT32_MAX : (1u << (size * 8)) - 1;
 }
 
-static bool covers(const struct pio_device *device, uint32_t port, unsigned size)
-{
-    return port >= device->base && port + size <= (uint32_t)device->base + device->count;
-}
-
-static const struct pio_device *find(const struct pio_bus *bus, uint32_t port, unsigned size)
+static const struct pio_device *at(const struct pio_bus *bus, uint32_t port)
 {
     for (unsigned i = 0; i < bus->count; i++) {
         const struct pio_device *device = &bus->devices[i];
-        if (covers(device, port, size) && size <= device->width)
+        if (port - device->base < device->count)
             return device;
     }
     return NULL;
 }
 
+static bool takes_whole(const struct pio_device *device, uint32_t port, unsigned size)
+{
+    return size <= device->width && port - device->base + size <= device->count;
+}
+
+static uint32_t read_part(struct pio_bus *bus, const struct pio_device *device, uint32_t port,
+                          unsigned size)
+{
+    if (!device)
+        return size_mask(size);
+    bus->moved |= device->advance != NULL;
+    return device->read(device->dev, (uint16_t)(port - device->base), size) & size_mask(size);
+}
+
+static void write_part(struct pio_bus *bus, const struct pio_device *device, uint32_t port,
+                       unsigned size, uint32_t value)
+{
+    if (!device)
+        return;
+    bus->moved |= device->advance != NULL;
+    device->write(device->dev, (uint16_t)(port - device->base), size, value & size_mask(size));
+}
+
 void pio_bus_init(struct pio_bus *bus)
 {
     bus->count = 0;
+    bus->moved = false;
 }
 
 bool pio_bus_add(struct pio_bus *bus, const struct pio_device *device)
@@ -43,39 +62,34 @@ bool pio_bus_add(struct pio_bus *bus, const struct pio_device *device)
     return true;
 }
 
-uint32_t pio_bus_read(const struct pio_bus *bus, uint16_t port, unsigned size)
+uint32_t pio_bus_read(struct pio_bus *bus, uint16_t port, unsigned size)
 {
-    const struct pio_device *device = find(bus, port, size);
-    if (device)
-        return device->read(device->dev, port - device->base, size) & size_mask(size);
-
-    uint32_t value = 0;
-    for (unsigned i = 0; i < size; i++) {
-        const struct pio_device *part = find(bus, (uint32_t)port + i, 1);
-        uint32_t byte = part ? part->read(part->dev, port + i - part->base, 1) & 0xff : 0xff;
-        value |= byte << (i * 8);
-    }
+    const struct pio_device *device = at(bus, port);
+    if (device && takes_whole(device, port, size))
+        return read_part(bus, device, port, size);
+    uint32_t value = read_part(bus, device, port, 1);
+    for (unsigned i = 1; i < size; i++)
+        value |= read_part(bus, at(bus, port + i), port + i, 1) << (i * 8);
     return value;
 }
 
-void pio_bus_write(const struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value)
+void pio_bus_write(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value)
 {
-    const struct pio_device *device = find(bus, port, size);
-    if (device) {
-        device->write(device->dev, port - device->base, size, value & size_mask(size));
+    const struct pio_device *device = at(bus, port);
+    if (device && takes_whole(device, port, size)) {
+        write_part(bus, device, port, size, value);
         return;
     }
-    for (unsigned i = 0; i < size; i++) {
-        const struct pio_device *part = find(bus, (uint32_t)port + i, 1);
-        if (part)
-            part->write(part->dev, port + i - part->base, 1, value >> (i * 8) & 0xff);
-    }
+    write_part(bus, device, port, 1, value);
+    for (unsigned i = 1; i < size; i++)
+        write_part(bus, at(bus, port + i), port + i, 1, value >> (i * 8));
 }
 
-uint64_t pio_bus_advance(const struct pio_bus *bus, uint64_t now_ns)
+uint64_t pio_bus_advance(struct pio_bus *bus, uint64_t now_ns)
 {
     uint64_t earliest = DEVICE_NEVER;
 
+    bus->moved = false;
     for (unsigned i = 0; i < bus->count; i++) {
         const struct pio_device *device = &bus->devices[i];
         if (!device->advance)

@@ -29,6 +29,7 @@ struct pio_device {
 
 struct pio_bus {
     unsigned count;
+    bool moved; /* a device with timers was accessed since pio_bus_advance() */
     struct pio_device devices[PIO_BUS_DEVICES];
 };
 
@@ -48,14 +49,15 @@ bool pio_bus_add(struct pio_bus *bus, const struct pio_device *device);
  * into bytes in ascending order, as a bridge to an 8-bit bus does. Ports nobody claims read as
  * all-ones and swallow writes; bytes beyond port 0xffff are ports nobody claims.
  */
-uint32_t pio_bus_read(const struct pio_bus *bus, uint16_t port, unsigned size);
-void pio_bus_write(const struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value);
+uint32_t pio_bus_read(struct pio_bus *bus, uint16_t port, unsigned size);
+void pio_bus_write(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value);
 
 /*
  * Runs the timers of all devices up to guest time now_ns and returns the earliest time at which it
- * must be called again, DEVICE_NEVER if there is none. Any access, and any input given to a
- * device, can bring that time forward, so call it after those too. Caller holds the device lock.
+ * must be called again, DEVICE_NEVER if there is none. An access to a device with timers, and any
+ * input given to a device, can bring that time forward: call it when `moved` is set, and after
+ * those. Caller holds the device lock.
  */
-uint64_t pio_bus_advance(const struct pio_bus *bus, uint64_t now_ns);
+uint64_t pio_bus_advance(struct pio_bus *bus, uint64_t now_ns);
 
 #endif

@@ -342,9 +342,12 @@ static uint64_t rtc_advance(void *dev, uint64_t now_ns)
 {
     struct rtc *rtc = dev;
     uint64_t due = DEVICE_NEVER;
-
-    catch_up(rtc, now_ns);
     uint8_t waiting = rtc->cmos[REGISTER_B] & ~rtc->cmos[REGISTER_C];
+
+    if (!(waiting & (C_PF | C_AF | C_UF)))
+        return DEVICE_NEVER; /* registers are brought up to date when somebody looks at them */
+    catch_up(rtc, now_ns);
+    waiting = rtc->cmos[REGISTER_B] & ~rtc->cmos[REGISTER_C];
     if (clock_runs(rtc) && waiting & (C_AF | C_UF))
         due = now_ns + DEVICE_NS_PER_S - divider_ns(rtc, now_ns) % DEVICE_NS_PER_S;
     if (period_ticks(rtc) && waiting & C_PF) {

@@ -153,6 +153,28 @@ static void earliest_deadline(void **state)
     assert_int_equal(pio_bus_advance(&bus, 100), 200);
 }
 
+static void accesses_that_may_move_a_timer(void **state)
+{
+    struct pio_bus bus;
+    struct probe probe = {0};
+    const struct pio_device without = {0x200, 2, 1, &probe, probe_read, probe_write, NULL};
+
+    (void)state;
+    pio_bus_init(&bus);
+    assert_true(add(&bus, &probe, 0x100, 2, 1));
+    assert_true(pio_bus_add(&bus, &without));
+    pio_bus_read(&bus, 0x200, 1);
+    pio_bus_write(&bus, 0x1ff, 4, 0);
+    pio_bus_read(&bus, 0x300, 4);
+    assert_false(bus.moved);
+    pio_bus_read(&bus, 0x100, 1);
+    assert_true(bus.moved);
+    pio_bus_advance(&bus, 0);
+    assert_false(bus.moved);
+    pio_bus_write(&bus, 0xfe, 4, 0); /* part of it */
+    assert_true(bus.moved);
+}
+
 static uint64_t mmio_probe_read(void *dev, void *cpu, uint64_t offset, unsigned size)
 {
     struct probe *probe = dev;
@@ -239,10 +261,15 @@ static void mmio_edges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(absent_ports),    cmocka_unit_test(whole_accesses),
-        cmocka_unit_test(split_accesses),  cmocka_unit_test(end_of_port_space),
-        cmocka_unit_test(refused_devices), cmocka_unit_test(earliest_deadline),
-        cmocka_unit_test(mmio_accesses),   cmocka_unit_test(mmio_edges),
+        cmocka_unit_test(absent_ports),
+        cmocka_unit_test(whole_accesses),
+        cmocka_unit_test(split_accesses),
+        cmocka_unit_test(end_of_port_space),
+        cmocka_unit_test(refused_devices),
+        cmocka_unit_test(earliest_deadline),
+        cmocka_unit_test(accesses_that_may_move_a_timer),
+        cmocka_unit_test(mmio_accesses),
+        cmocka_unit_test(mmio_edges),
     };
     return cmocka_run_group_tests_name("guest buses", tests, NULL, NULL);
 }
