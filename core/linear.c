@@ -8,6 +8,7 @@
 #include "core/hyperv/intercept.h"
 #include "core/log.h"
 #include "core/machine.h"
+#include "core/memory.h"
 #include "core/string.h"
 #include "core/vcpu.h"
 #include "core/walk.h"
@@ -23,10 +24,25 @@ struct span {
 enum { SPANS_MAX = 2 };
 _Static_assert(LINEAR_MAX <= PAGE_SIZE, "an access touches at most two pages");
 
+/* As context_view() has it. Tables and page often lie in one large page of the EPT. */
+static void *view(struct linear_walk *w, gpa_t gpa, unsigned rights)
+{
+    const struct context *ctx = w->context;
+    bool same_page = ((gpa ^ w->seen) & ~(w->mapping.size - 1)) == 0;
+
+    if (!same_page || (w->mapping.rights & rights) != rights) {
+        w->seen = gpa;
+        ept_lookup(&ctx->vcpu->vm->ept[ctx->vtl], gpa, &w->mapping);
+    }
+    if ((w->mapping.rights & rights) != rights)
+        return NULL;
+    return phys_to_virt(w->mapping.hpa + (gpa - w->seen));
+}
+
 static bool read_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t *value)
 {
     struct linear_walk *w = ctx;
-    const void *entry = context_view(w->context, gpa, EPT_R);
+    const void *entry = view(w, gpa, EPT_R);
 
     *value = 0;
     w->entry = gpa;
@@ -40,7 +56,7 @@ static bool exchange_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t expe
                            uint64_t desired, bool *swapped)
 {
     struct linear_walk *w = ctx;
-    void *entry = context_view(w->context, gpa, EPT_R | EPT_W);
+    void *entry = view(w, gpa, EPT_R | EPT_W);
 
     w->entry = gpa;
     w->write = true;
@@ -79,6 +95,8 @@ void linear_walk_begin(struct context *ctx, struct linear_walk *w)
                 .compare_exchange = exchange_entry,
             },
     };
+    if (w->env.efer & EFER_LMA)
+        return;
     for (unsigned i = 0; i < 4; i++)
         w->env.pdpte[i] = vmx_get(vmx, (enum vmx_reg)(VMX_PDPTE0 + i));
 }
@@ -170,8 +188,7 @@ static enum vmx_action translate(struct vcpu *vcpu, gva_t gla, size_t size, unsi
         enum vmx_action action = translate_page(&w, gla, access, &span->gpa, fault);
         if (action != VMX_NEXT)
             return action;
-        span->ram =
-            context_view(vcpu->active, span->gpa, linear_right(vcpu->active, access, w.env.cpl));
+        span->ram = view(&w, span->gpa, linear_right(vcpu->active, access, w.env.cpl));
         if (span->ram == NULL && refused(vcpu, span->gpa, gla, access, false, &action))
             return action;
         gla += span->size;
@@ -290,8 +307,7 @@ static size_t peek_page(struct vcpu *vcpu, gva_t gla, uint8_t *bytes, size_t siz
     size = min(size, (size_t)(PAGE_SIZE - (gla & (PAGE_SIZE - 1))));
     if (walk(&w.env, wrap(&w.env, gla), WALK_EXECUTE | WALK_KEEP_TABLES, &out) != WALK_OK)
         return 0;
-    const void *ram = context_view(vcpu->active, out.gpa,
-                                   linear_right(vcpu->active, VMX_ACCESS_EXECUTE, w.env.cpl));
+    const void *ram = view(&w, out.gpa, linear_right(vcpu->active, VMX_ACCESS_EXECUTE, w.env.cpl));
     if (ram == NULL)
         return 0;
     memcpy(bytes, ram, size);

@@ -12,12 +12,14 @@ struct vcpu;
 
 enum { LINEAR_MAX = 256 };
 
-/* A walk of the page tables of a context, as that may reach them, and the entry it came to last. */
+/* A walk of the page tables of a context, as that may reach them. */
 struct linear_walk {
     struct walk_env env;
     struct context *context;
-    gpa_t entry;
+    gpa_t entry; /* the one it came to last */
     bool write;
+    gpa_t seen; /* what was looked up last in the EPT */
+    struct ept_mapping mapping;
 };
 
 /* Makes the environment for walk() from the state of @ctx, which is current on this CPU. *w must
