@@ -62,7 +62,7 @@ bool vmx_are_siblings(const uint32_t *apic_ids, uint32_t n, unsigned shift)
 void vmx_speculation_read(struct vmx_speculation *s, const struct vmx_caps *caps,
                           const uint32_t *apic_ids, uint32_t n, vmx_rdmsr_fn *read, void *arg)
 {
-    unsigned thread_bits = cpuid_checked(0xb, 0).eax & MASK(4, 0);
+    struct cpuid threads = cpuid_checked(0xb, 0);
     struct cpuid leaf7 = cpuid_checked(7, 0);
 
     *s = (struct vmx_speculation){
@@ -70,7 +70,8 @@ void vmx_speculation_read(struct vmx_speculation *s, const struct vmx_caps *caps
         .leaf7_ebx = leaf7.ebx,
         .leaf7_edx = leaf7.edx,
         .leaf7_2_edx = leaf7.eax >= 2 ? cpuid(7, 2).edx : 0,
-        .siblings = vmx_are_siblings(apic_ids, n, thread_bits),
+        .siblings = (threads.ebx & MASK(15, 0)) > 1 &&
+                    vmx_are_siblings(apic_ids, n, threads.eax & MASK(4, 0)),
         .emulated = vmx_caps_is_bochs(caps),
     };
     if (leaf7.edx & EDX_ARCH_CAPABILITIES)
