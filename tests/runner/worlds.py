@@ -50,6 +50,10 @@ def for_guests(wanted):
     """The same, and once more the first with all measures against transient execution: for guests
     that notice when VM entries and exits, switches of levels or of processors go wrong."""
     here = available(wanted)
-    return (*here, replace(here[0], name="mitigated", machine_keys={"mitigations": "on"},
+    first = here[0]
+    # Of Bochs's processors Ice Lake has IA32_SPEC_CTRL, IA32_PRED_CMD and IA32_FLUSH_CMD.
+    model = "corei7_icelake_u" if first.emulator is emulators.BOCHS_3_0 else first.cpu_model
+    return (*here, replace(first, name="mitigated", cpu_model=model,
+                           machine_keys={"mitigations": "on"},
                            only=("registers", "exceptions", "absent_memory", "smp_ipi",
                                  "sched_share", "vsm_state", "vsm_protect")))
