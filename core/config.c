@@ -32,6 +32,7 @@ struct parser {
     struct config_vm *vm; /* of a VM section */
     struct place section_place;
     uint32_t lapwing_line;              /* 0: not seen yet */
+    struct place gdb_place;             /* of the last VM that wants a port for GDB */
     struct place keys[CONFIG_KEYS_MAX]; /* where this section set a key */
     uint32_t vm_lines[CONFIG_VMS_MAX];
 };
@@ -397,6 +398,17 @@ static struct place place_of(const struct parser *p, const char *name)
     return p->section_place;
 }
 
+/* Of the VMs before this one, beside it. */
+static bool has_debugged_before(const struct parser *p)
+{
+    const struct config_vm *vm = p->vm;
+
+    while (vm->start == CONFIG_START_BESIDE && vm > p->config->vms)
+        if ((--vm)->gdb != CONFIG_GDB_OFF)
+            return true;
+    return false;
+}
+
 static bool finish_vm(struct parser *p)
 {
     const char *key;
@@ -412,6 +424,13 @@ static bool finish_vm(struct parser *p)
     if (p->vm->fw_cfg_files.count && !p->vm->fw_cfg)
         return fail_line(p, place_of(p, "fw_cfg_file"),
                          "[vm %s] has files for fw_cfg; expected fw_cfg = on", p->vm->name);
+    if (p->vm->gdb != CONFIG_GDB_OFF && has_debugged_before(p))
+        return fail_line(p, place_of(p, "gdb"),
+                         "[vm %s] wants the second serial port for GDB, as a VM beside it does; "
+                         "expected gdb = off",
+                         p->vm->name);
+    if (p->vm->gdb != CONFIG_GDB_OFF)
+        p->gdb_place = place_of(p, "gdb");
     return config_finish_vcpus(p->config, p->vm, &key, why, sizeof(why)) ||
            fail_line(p, place_of(p, key), "[vm %s] %s", p->vm->name, why);
 }
@@ -549,6 +568,19 @@ static const char *find_line_end(struct parser *p)
     return c < p->end ? c + 1 : p->end;
 }
 
+/* What can only be judged when all sections are complete: a port has one use. */
+static bool check_ports(struct parser *p)
+{
+    uint32_t traced = p->config->trace;
+
+    for (uint32_t i = 0; i < p->config->vm_count; i++)
+        traced |= p->config->vms[i].trace;
+    return !traced || p->gdb_place.line == 0 ||
+           fail_line(p, p->gdb_place,
+                     "GDB wants the second serial port, and so do traces; expected gdb = off or "
+                     "trace = off");
+}
+
 static bool parse(struct parser *p, const char *text, size_t len)
 {
     static const char byte_order_mark[3] = {'\xef', '\xbb', '\xbf'};
@@ -573,7 +605,7 @@ static bool parse(struct parser *p, const char *text, size_t len)
     p->here.line = p->here.line ? p->here.line : 1;
     if (!p->config->vm_count)
         return fail_line(p, p->here, "no VM in the file; expected at least one section [vm NAME]");
-    return for_each_option(p, check_section);
+    return check_ports(p) && for_each_option(p, check_section);
 }
 
 bool config_parse(const char *file, const char *text, size_t len, const char *options,

@@ -34,6 +34,9 @@ enum config_log { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG
 
 enum config_emulator_exit { CONFIG_EXIT_NONE, CONFIG_EXIT_BOCHS, CONFIG_EXIT_QEMU };
 
+/* Which port GDB is at, and whether the VM waits for it to let it start. */
+enum config_gdb { CONFIG_GDB_OFF, CONFIG_GDB_COM2, CONFIG_GDB_COM2_WAIT };
+
 enum config_start { CONFIG_START_AFTER, CONFIG_START_BESIDE };
 
 enum config_on_exit {
@@ -107,6 +110,7 @@ struct config_vm {
     config_string initrd; /* empty: none */
     config_string cmdline;
     uint32_t trace;           /* set of enum config_trace, besides struct config's */
+    uint32_t gdb;             /* enum config_gdb */
     uint32_t console;         /* 1: gets what is typed on the console */
     uint32_t initrd_optional; /* 1: a missing initrd file is no error (only config_defaults) */
     struct config_file_list modules;

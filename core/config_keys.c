@@ -41,6 +41,13 @@ static const char *const on_exit_words[] = {
     NULL,
 };
 
+static const char *const gdb_words[] = {
+    [CONFIG_GDB_OFF] = "off",
+    [CONFIG_GDB_COM2] = "com2",
+    [CONFIG_GDB_COM2_WAIT] = "com2-wait",
+    NULL,
+};
+
 static const char *const id_match_words[] = {
     [CONFIG_MATCH_ARCHITECTURAL] = "architectural",
     [CONFIG_MATCH_KNL] = "knl",
@@ -312,13 +319,23 @@ const struct config_key config_keys[] = {
         .doc = "What of this VM is traced besides.",
     },
     {
+        VM(gdb),
+        .name = "gdb",
+        .kind = CONFIG_KIND_WORD,
+        .words = gdb_words,
+        .fallback = "off",
+        .doc =
+            "Whether GDB may debug the VM over the second serial port, and with 'com2-wait' lets "
+            "it start: docs/gdb.md. One of the VMs side by side can be debugged.",
+    },
+    {
         VM(console),
         .name = "console",
         .kind = CONFIG_KIND_WORD,
         .words = no_yes_words,
         .fallback = "yes",
         .doc = "Whether what is typed on the console goes to this VM. Of several side by side one "
-               "gets it; Ctrl-A n gives it to the next.",
+               "gets it; Ctrl-A n gives it to the next. Ctrl-A h says what else there is.",
     },
 };
 

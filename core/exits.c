@@ -3,6 +3,7 @@
 #include "core/exits.h"
 
 #include "core/cpuid.h"
+#include "core/gdb.h"
 #include "core/guest_apic.h"
 #include "core/guest_trace.h"
 #include "core/hyperv/hyperv.h"
@@ -142,6 +143,11 @@ static bool on_refuses_table(void *owner, enum vmx_table_register which, bool me
     return is_guarded(owner) && hv_refuses_table(vcpu_of(owner), which, memory, operand);
 }
 
+static bool on_breakpoint(void *owner)
+{
+    return gdb_takes_breakpoint(owner);
+}
+
 static void on_switched(void *owner)
 {
     vcpu_switched(vcpu_of(owner));
@@ -177,6 +183,7 @@ const struct vmx_client exit_client = {
     .vmcall = on_vmcall,
     .refuses_write = on_refuses_write,
     .refuses_table = on_refuses_table,
+    .breakpoint = on_breakpoint,
     .switched = on_switched,
     .attend = on_attend,
     .exited = on_exit,

@@ -14,8 +14,9 @@ struct handover;
 enum interrupt_vector {
     VECTOR_PIC_FIRST = 0x20, /* the masked legacy PICs can still raise spurious ones */
     VECTOR_PIC_LAST = 0x2f,
-    VECTOR_WAKE = 0xf7,   /* something was posted to a vCPU of this CPU that does not run */
-    VECTOR_REMOTE = 0xf8, /* another CPU asks for something: core/remote.h */
+    VECTOR_DEBUGGER = 0xf6, /* something was received at the second serial port */
+    VECTOR_WAKE = 0xf7,     /* something was posted to a vCPU of this CPU that does not run */
+    VECTOR_REMOTE = 0xf8,   /* another CPU asks for something: core/remote.h */
     VECTOR_CONSOLE = 0xf9,
     VECTOR_POSTED = 0xfa, /* posted-interrupt notification: nothing to do in root mode */
     VECTOR_KICK = 0xfb,   /* makes a CPU leave its guest or cpu_wait(); no work of its own */

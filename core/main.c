@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/epoch.h"
+#include "core/gdb.h"
 #include "core/guest_ipi.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
@@ -168,7 +169,7 @@ static bool has_work(void *arg)
 {
     const uint32_t *count = arg;
 
-    if (monitor_is_wanted())
+    if (monitor_is_wanted() || gdb_is_wanted())
         return true;
 
     for (uint32_t i = 0; i < *count; i++)
@@ -224,6 +225,7 @@ static void run_group(const struct handover *handover, uint32_t first, uint32_t 
     while (end_those_that_have(handover, first, count)) {
         sched_loop_until(has_work, &count);
         monitor_run(vms, count);
+        gdb_run();
     }
     trace_flush();
     if (memory_statistics().free != free_before)
@@ -259,6 +261,7 @@ _Noreturn void core_main(const struct handover *handover)
     trace_init(handover);
     console_enable_input(this_cpu(), vm_console_input);
     console_want_input(true);
+    gdb_init(handover);
     enum config_on_exit then = run_groups(handover);
     trace_end();
     log_info("lapwing: all VMs are done");

@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/epoch.h"
 #include "core/exits.h"
+#include "core/gdb.h"
 #include "core/guest_apic.h"
 #include "core/guest_ipi.h"
 #include "core/guest_trace.h"
@@ -438,7 +439,7 @@ static bool enter(struct vcpu *vcpu)
 
     vcpu_set_timer(vcpu);
     vmx_watch_pauses(&ctx->vmx, sched_others_wait());
-    switch (vmx_run(&ctx->vmx)) {
+    switch (__builtin_expect(vcpu->steps, false) ? gdb_step(vcpu) : vmx_run(&ctx->vmx)) {
     case VMX_RESUME:
     case VMX_PREEMPTED:
     case VMX_STOPPED:
@@ -509,4 +510,20 @@ enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline)
     guest_trace(vcpu->active, TRACE_STOP, result, vcpu->active->state, 0);
     guest_ipi_stops(vcpu);
     return result == RUN_SLEEPS && !is_held(vcpu) && anything_posted(vcpu) ? RUN_YIELDED : result;
+}
+
+static void unload_here(void *arg)
+{
+    unload(arg);
+}
+
+/* It has left the processor at its end, but who looks at its registers may have loaded it again. */
+void vcpu_retire(struct vcpu *vcpu)
+{
+    bool loaded = false;
+
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
+        loaded |= vcpu->contexts[vtl].vmx.cpu != NULL;
+    if (loaded)
+        remote_call(atomic_load(&vcpu->sched.home), unload_here, vcpu);
 }

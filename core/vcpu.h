@@ -40,6 +40,8 @@ struct context {
     unsigned nmis; /* owed to the guest, 0 to 2 */
 };
 
+enum vcpu_hit { VCPU_NOT_HIT, VCPU_STEPPED, VCPU_AT_BREAKPOINT };
+
 /* Belongs to the CPU that runs it. Others may post to the contexts' APICs and wake it. */
 struct vcpu {
     struct vm *vm;
@@ -56,6 +58,8 @@ struct vcpu {
     struct hv_vp *hv;                     /* NULL: without Hyper-V's interface */
     const struct context *notified; /* gets the notifications of its posts: core/guest_ipi.c */
     _Atomic uint32_t held;          /* bits of enum vm_holder; 0: it may run */
+    bool steps;                     /* GDB wants one instruction only */
+    enum vcpu_hit gdb_hit;          /* why it was held for GDB */
     struct sched_entity sched;
 };
 
@@ -76,6 +80,9 @@ void vcpu_set_clock(struct vcpu *vcpu);
  * stops. With RUN_SLEEPS *deadline is the host TSC at which it wakes by itself. For core/sched.c.
  */
 enum run_result vcpu_run(struct vcpu *vcpu, uint64_t *deadline);
+
+/* Leaves nothing of it in a processor. On the boot processor, when it has run to its end. */
+void vcpu_retire(struct vcpu *vcpu);
 
 /* The APIC of @vcpu, which this CPU runs, has changed: delivers what it can, and when to wake. */
 void vcpu_attend(struct vcpu *vcpu);

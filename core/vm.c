@@ -4,6 +4,7 @@
 
 #include "apic/regs.h"
 #include "core/assert.h"
+#include "core/gdb.h"
 #include "core/guest_acpi.h"
 #include "core/guest_apic.h"
 #include "core/guest_files.h"
@@ -269,6 +270,7 @@ void vm_start(struct vm *vm, const struct handover *handover, bool beside)
     log_info("vm %s: started", vm->config->name);
     atomic_store(&vm->vcpus_left, vm->vcpu_count);
     set_clock(vm);
+    gdb_vm_starts(vm);
     machine_init(vm, handover, beside);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         vcpu_start_clock(vm->vcpus[i]);
@@ -280,7 +282,10 @@ void vm_start(struct vm *vm, const struct handover *handover, bool beside)
 
 void vm_end(struct vm *vm)
 {
+    gdb_vm_ends(vm);
     vm_console_close(&vm->machine.console);
     vm_report(vm);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vcpu_retire(vm->vcpus[i]);
     destroy(vm);
 }

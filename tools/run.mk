@@ -6,6 +6,7 @@
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
 #   CMDLINE    the kernel's command line
 #   TRACE      1, or classes with commas as in docs/trace.md: trace to build/run/
+#   GDB        1: the guest waits for GDB at TCP port 1234; another number: at that port
 #   DEMO       instead of Linux: a demonstration, tests/guest/demo_*.conf
 #   CHECK      1: instead of Lapwing the check whether it runs here
 #   DIR        for "make esp": where the stick's partition is mounted
@@ -38,7 +39,8 @@ RUN_OPTIONS = $(if $(CHECK),--check) $(if $(DEMO),--demo '$(DEMO)', --kernel '$(
 
 .PHONY: run image esp emulator
 run: $(RUN_NEEDS) ## boot Linux as a guest: VCPUS=4, KERNEL=file; or DEMO=alias, DEMO=vsm; CHECK=1; TRACE=1
-	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) --memory $(MEMORY)
+	$(Q)tools/run $(RUN_OPTIONS) --cpu-model '$(CPU_MODEL)' --cpus $(CPUS) \
+	  --memory $(MEMORY) $(if $(GDB),--gdb $(if $(filter 1,$(GDB)),1234,$(GDB)))
 
 image: $(RUN_NEEDS) ## make build/lapwing.img, the same for a USB stick
 	$(call say,IMAGE)

@@ -266,6 +266,12 @@ enum vmx_outcome exit_exception(struct vmx_context *ctx)
         reflect(ctx, info);
         keep_single_step_consistent();
         return VMX_RESUME;
+    case EXCEPTION_BP:
+        if (ctx->debugged && ctx->client->breakpoint(ctx->owner))
+            ctx->leave |= VMX_LEAVE;
+        else
+            reflect(ctx, info);
+        return VMX_RESUME;
     default:
         reflect(ctx, info);
         return VMX_RESUME;

@@ -88,6 +88,9 @@ void vmx_end_special(uint32_t blocking, uint64_t rflags);
 enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
                                const struct vmx_exception *exception);
 
+/* table_access.c: an instruction is about to run natively, with the monitor trap to end that. */
+bool vmx_waits_for_trap(const struct vmx_context *ctx);
+
 /* context.c: CR4 was written. */
 void vmx_update_mbec(struct vmx_context *ctx);
 

@@ -79,8 +79,15 @@ enum vmx_outcome exit_ldtr_tr(struct vmx_context *ctx)
     return table_exit(ctx, VMX_TABLE_LDTR);
 }
 
+bool vmx_waits_for_trap(const struct vmx_context *ctx)
+{
+    return ctx->watches_tables &&
+           !(ctx->secondary & vmx_feature_bit(ctx->caps, VMX_DESCRIPTOR_TABLE_EXITING));
+}
+
 enum vmx_outcome exit_monitor_trap(struct vmx_context *ctx)
 {
+    ctx->trapped = true;
     flip_watching(ctx, ctx->watches_tables);
     return VMX_RESUME;
 }

@@ -385,6 +385,9 @@ struct vmx_client {
     bool (*refuses_table)(void *owner, enum vmx_table_register which, bool memory,
                           uint64_t operand);
 
+    /* INT3 of a context of vmx_debug(), before its #BP. True: vmx_run() returns, with RIP at it. */
+    bool (*breakpoint)(void *owner);
+
     /* After vmx_switch(): that context is current now, an entry follows. With VMX_LEAVE it makes
      * vmx_run() return instead. */
     void (*switched)(void *owner);
@@ -476,6 +479,8 @@ struct vmx_context {
     uint16_t vpid;            /* 0: none */
     bool shutdown;            /* a third fault happened */
     struct vmx_context *next; /* to go on with after this exit, or NULL */
+    bool debugged;            /* #BP goes to the client first */
+    bool trapped;             /* by the monitor trap flag */
     bool watches_pauses;
     bool watches_tables;
     bool mbec_wanted;
@@ -539,6 +544,19 @@ void vmx_intercept_cr(struct vmx_context *ctx, uint64_t cr0, uint64_t cr4);
 
 /* The same for loads of table registers. False if the processor cannot do that. */
 bool vmx_intercept_tables(struct vmx_context *ctx, bool on);
+
+/* ---- Debugging: vmx/debug.c ---- */
+
+/* Makes breakpoint instructions known to the client. */
+void vmx_debug(struct vmx_context *ctx);
+
+/*
+ * Around a vmx_run(), with a processor that has VMX_MONITOR_TRAP_FLAG: it returns after the first
+ * exit. vmx_end_trap(), with the same context current, says whether that came because an
+ * instruction was executed, or an event delivered.
+ */
+void vmx_trap_next(struct vmx_context *ctx);
+bool vmx_end_trap(struct vmx_context *ctx);
 
 /* Bytes of the instruction that made the exit at hand, for exits that tell. */
 unsigned vmx_instruction_length(struct vmx_context *ctx);

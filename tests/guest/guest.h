@@ -11,7 +11,7 @@
  *   others    long mode, identity mapping of 4 GiB; the finished ELF64 is wrapped into an ELF32
  *   bench_*   long mode; a measurement, not a test
  *   demo_*    long mode; a demonstration for "make run DEMO=...", with demo_*.conf
- *   typed_*   long mode; for tests/runner/typed.py and monitor.py, which type
+ *   typed_*   long mode; for tests/runner/typed.py, monitor.py and gdb.py
  *
  * The first 30 lines of the source may hold declarations, each alone in a "//" comment (in nasm
  * ";"):

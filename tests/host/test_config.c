@@ -467,6 +467,18 @@ static void bad_values(void **state)
                   "9: bad value '4097' for 'vcpus'; expected a number from 1 to 4096");
     refuses_in_vm("on_exit = stop", "11: bad value 'stop' for 'on_exit'; expected next, "
                                     "halt, reset or poweroff");
+    refuses_in_vm("gdb = com1", "7: bad value 'com1' for 'gdb'; expected off, com2 or com2-wait");
+    refuses(
+        "[vm a]\nkernel = \\k\ngdb = com2\n[vm b]\nkernel = \\k\nstart = beside\n"
+        "[vm c]\nstart = beside\ngdb = com2-wait\nkernel = \\k\n",
+        "lapwing.conf:9:1: [vm c] wants the second serial port for GDB, as a VM beside it does; "
+        "expected gdb = off");
+    refuses("[vm a]\nkernel = \\k\ngdb = com2\n[vm b]\nkernel = \\k\n[lapwing]\ntrace = apic\n",
+            "lapwing.conf:3:1: GDB wants the second serial port, and so do traces; expected "
+            "gdb = off or trace = off");
+    refuses("[vm a]\nkernel = \\k\ntrace = all\n[vm b]\nkernel = \\k\ngdb = com2-wait\n",
+            "lapwing.conf:6:1: GDB wants the second serial port, and so do traces; expected "
+            "gdb = off or trace = off");
     refuses_in_vm("console = Yes", "11: bad value 'Yes' for 'console'; expected no or yes");
     refuses("[lapwing]\nlog = loud",
             "lapwing.conf:2:7: bad value 'loud' for 'log'; expected error, warn, info or debug");

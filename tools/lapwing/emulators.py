@@ -26,6 +26,7 @@ class Machine:
     cpus: int = 2
     memory: int = 2048  # MiB
     com2: Path = None  # gets what arrives at the second serial port
+    gdb_port: int = 0  # where the second serial port is to be connected to
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Bochs:
             f'ata0-master: type=disk, path="{machine.image}", mode=volatile',
             f"com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}",
             *([f'com2: enabled=1, mode=file, dev="{machine.com2}"'] if machine.com2 else []),
+            *([f"com2: enabled=1, mode=socket-client, dev=127.0.0.1:{machine.gdb_port}"]
+              if machine.gdb_port else []),
             f"log: {folder / 'bochs.log'}",
             "panic: action=fatal",
             "error: action=report",
@@ -126,6 +129,7 @@ class Qemu:
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4",
             "-chardev", f"socket,id=com1,host=127.0.0.1,port={port}", "-serial", "chardev:com1",
             *(["-serial", f"file:{machine.com2}"] if machine.com2 else []),
+            *(["-serial", f"tcp:127.0.0.1:{machine.gdb_port}"] if machine.gdb_port else []),
         ], dict(os.environ))
 
 
