@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// worlds: without:bochs_2.7 (a message came late in one of two builds; not understood)
 // vcpus: 5
 // time_limit: 120s
 // apic: yes
@@ -45,7 +44,7 @@ static struct cpu *other(unsigned nth)
 /* ---- Interrupts from another processor ---- */
 
 static volatile uint32_t request; /* a vector, for the processor at request_id */
-static uint32_t request_id;
+static volatile uint32_t request_id; /* stored before the request, and so seen by the sender */
 static volatile unsigned served;
 
 static void serve(uintptr_t argument)
