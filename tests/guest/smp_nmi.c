@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// worlds: without:bochs_2.7 (NMIs stay blocked there: docs/errata.md)
+// worlds: without:bochs_2.7 (VM entry there leaves NMIs blocked by another guest: docs/errata.md)
 // vcpus: 4
 // time_limit: 60s
 // apic: yes

@@ -269,9 +269,7 @@ def run(world, guests, report):
         return
     left = []
     for guest in guests:
-        reason = guest.without.get(world.name) or (
-            guest.is_about_processors() and world.shares_badly)
-        if reason:
+        if reason := guest.without.get(world.name):
             report.add(Result(f"{world.name}/{guest.name}", 0, [], [reason]))
         else:
             left.append(guest)

@@ -14,7 +14,6 @@ class World:
     slowness: int  # wall-clock limits are multiplied by this
     apic_keys_in_turn: bool = False  # has all of the hardware's APIC virtualization
     processors_only: bool = False  # runs guests that are not about that in "make test-long"
-    shares_badly: str = ""  # why guests of several processors are left out
     vm_keys: dict = field(default_factory=dict)  # of every guest that does not say otherwise
     machine_keys: dict = field(default_factory=dict)  # of the section [lapwing]
     only: tuple = ()  # the guests that run there; empty: all
@@ -29,9 +28,7 @@ BOCHS = (
     World("haswell", emulators.BOCHS_3_0, "corei7_haswell_4770", 1, processors_only=True,
           vm_keys=AS_IT_IS),
     World("sandy_bridge", emulators.BOCHS_3_0, "corei7_sandy_bridge_2600k", 1, vm_keys=AS_IT_IS),
-    World("bochs_2.7", emulators.BOCHS_2_7, "corei7_skylake_x", 2, vm_keys=AS_IT_IS,
-          shares_badly="a processor that spins with interrupts off may keep the real one; "
-                       "not understood"),
+    World("bochs_2.7", emulators.BOCHS_2_7, "corei7_skylake_x", 2, vm_keys=AS_IT_IS),
 )
 KVM = (World("kvm", emulators.QEMU, "host", 1, True),)
 
