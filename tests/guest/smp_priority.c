@@ -43,7 +43,7 @@ static struct cpu *other(unsigned nth)
 
 /* ---- Interrupts from another processor ---- */
 
-static volatile uint32_t request; /* a vector, for the processor at request_id */
+static volatile uint32_t request;    /* a vector, for the processor at request_id */
 static volatile uint32_t request_id; /* stored before the request, and so seen by the sender */
 static volatile unsigned served;
 
