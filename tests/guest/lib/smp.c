@@ -150,8 +150,9 @@ static _Noreturn void wait_for_work(struct cpu *me)
                 sti_hlt();
             sti();
         }
-        me->function(me->argument);
-        me->function = NULL;
+        cpu_function *work = __atomic_load_n(&me->function, __ATOMIC_ACQUIRE);
+        work(me->argument);
+        __atomic_store_n(&me->function, NULL, __ATOMIC_RELEASE);
     }
 }
 
@@ -175,7 +176,7 @@ void smp_idle(bool halt)
 void cpu_begin(struct cpu *cpu, cpu_function *function, uintptr_t argument)
 {
     cpu->argument = argument;
-    cpu->function = function;
+    __atomic_store_n(&cpu->function, function, __ATOMIC_RELEASE);
     wake(cpu);
 }
 

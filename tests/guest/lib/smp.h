@@ -83,7 +83,9 @@ bool sent_to(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask)
         uint64_t end_ = rdtsc() + (timeout_ms)*tsc_per_ms();                                       \
         while (!(condition) && rdtsc() < end_)                                                     \
             pause();                                                                               \
-        (bool)(condition);                                                                         \
+        bool came_ = (condition);                                                                  \
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* what it says is there is read behind it */     \
+        came_;                                                                                     \
     })
 
 #endif
