@@ -110,6 +110,8 @@ host-tests: $(HOST_TESTS) ## build and run the unit tests on this machine
 
 include tests/guest/guest.mk
 
+include tests/host/fuzz.mk
+
 include boot/boot.mk
 
 include tools/run.mk

@@ -125,8 +125,12 @@ void lapic_lint_eoi(struct lapic *lapic, uint8_t vector)
     lint_evaluate_level(lapic, 0);
 }
 
+/* SDM Vol 3A, "Enabling or Disabling the Local APIC": without it LINT0 is the processor's INTR. */
 bool lapic_extint(const struct lapic *lapic)
 {
+    if (lapic_mode(lapic) == APIC_DISABLED) {
+        return lapic->lint_line[0];
+    }
     for (unsigned pin = 0; pin < 2; pin++) {
         uint32_t lvt = *lapic_reg(lapic, lint_reg(pin));
         if (lapic->lint_line[pin] && (lvt & APIC_LVT_MASKED) == 0 &&

@@ -228,6 +228,15 @@ const struct config_key config_keys[] = {
                "32-bit protected mode with flat segments.",
     },
     {
+        VM(firmware),
+        .name = "firmware",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc = "Whether the kernel is a PC's firmware, such as SeaBIOS: loaded to end at 1 MiB and "
+               "entered in real mode 16 bytes below, as after reset.",
+    },
+    {
         VM(initrd),
         .name = "initrd",
         .kind = CONFIG_KIND_PATH,
@@ -264,6 +273,15 @@ const struct config_key config_keys[] = {
         .fallback = "off",
         .doc = "Whether the guest has QEMU's test device: console output at port 0xf1, a register "
                "at 0xe0, page flushes at 0xe4, the interrupt lines from 0x2000 on.",
+    },
+    {
+        VM(legacy),
+        .name = "legacy",
+        .kind = CONFIG_KIND_WORD,
+        .words = off_on_words,
+        .fallback = "off",
+        .doc = "Whether the guest has a PC's interval timer (ports 0x40 and 0x61) and pair of 8259 "
+               "interrupt controllers, as firmware leaves them: docs/guests.md.",
     },
     {
         VM(fw_cfg),

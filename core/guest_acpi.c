@@ -112,13 +112,17 @@ enum madt {
     MADT_IO_APIC = 1,
     MADT_SOURCE_OVERRIDE = 2,
     MADT_LOCAL_X2APIC = 9,
+    MADT_PCAT_COMPAT = 1 << 0, /* there are 8259s */
     MADT_ENABLED = 1 << 0,
     MADT_ACTIVE_HIGH = 1 << 0,
     MADT_LEVEL = 3 << 2,
     MADT_XAPIC_IDS = 255, /* IDs and processor UIDs from here on take an x2APIC entry */
 
     MADT_LOCAL_X2APIC_SIZE = 16,
-    MADT_FIXED_SIZE = HEADER_SIZE + 8 + 12 + 10, /* what is there with any number of processors */
+    MADT_SOURCE_OVERRIDE_SIZE = 10,
+    MADT_FIXED_SIZE =
+        HEADER_SIZE + 8 + 12 +
+        2 * MADT_SOURCE_OVERRIDE_SIZE, /* what is there with any number of processors */
 };
 
 /* All but the MADT, generously. */
@@ -276,13 +280,23 @@ static void add_processor(struct tables *t, uint32_t index, uint32_t apic_id)
     append(t, index, 4);
 }
 
-/* No PCAT_COMPAT flag: there is no 8259. Line 9 differs from what ISA lines are by default. */
-static uint32_t add_madt(struct tables *t, const uint32_t *apic_ids, uint32_t count)
+/* ISA interrupts that do not have the line of their number, edge-triggered. */
+static void add_override(struct tables *t, uint8_t isa, uint8_t gsi, uint16_t flags)
+{
+    append(t, MADT_SOURCE_OVERRIDE, 1);
+    append(t, MADT_SOURCE_OVERRIDE_SIZE, 1);
+    append(t, 0, 1); /* ISA */
+    append(t, isa, 1);
+    append(t, gsi, 4);
+    append(t, flags, 2);
+}
+
+static uint32_t add_madt(struct tables *t, const uint32_t *apic_ids, uint32_t count, bool legacy)
 {
     uint32_t madt = begin(t, "APIC", MADT_REVISION);
 
     append(t, GUEST_LAPIC_BASE, 4);
-    append(t, 0, 4);
+    append(t, legacy ? MADT_PCAT_COMPAT : 0, 4);
     for (uint32_t i = 0; i < count; i++)
         add_processor(t, i, apic_ids[i]);
 
@@ -293,12 +307,9 @@ static uint32_t add_madt(struct tables *t, const uint32_t *apic_ids, uint32_t co
     append(t, GUEST_IOAPIC_BASE, 4);
     append(t, 0, 4); /* first GSI */
 
-    append(t, MADT_SOURCE_OVERRIDE, 1);
-    append(t, 10, 1);
-    append(t, 0, 1); /* ISA */
-    append(t, GUEST_GSI_SCI, 1);
-    append(t, GUEST_GSI_SCI, 4);
-    append(t, MADT_ACTIVE_HIGH | MADT_LEVEL, 2);
+    if (legacy)
+        add_override(t, 0, GUEST_GSI_PIT, 0);
+    add_override(t, GUEST_GSI_SCI, GUEST_GSI_SCI, MADT_ACTIVE_HIGH | MADT_LEVEL);
     end(t, madt);
     return madt;
 }
@@ -327,7 +338,8 @@ static void set_rsdp(struct tables *t, uint32_t rsdp, uint32_t rsdt, uint32_t xs
     set_checksum(t, rsdp, RSDP_SIZE, rsdp + RSDP_CHECKSUM_ALL);
 }
 
-uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count)
+uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count,
+                          bool legacy)
 {
     struct tables t = {.base = gm_ptr(gm, GUEST_ACPI_BASE, ACPI_ROOM)};
 
@@ -338,7 +350,7 @@ uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_id
     uint32_t facs = add_facs(&t);
     uint32_t dsdt_table = add_dsdt(&t);
     uint32_t fadt = add_fadt(&t, facs, dsdt_table);
-    uint32_t madt = add_madt(&t, apic_ids, count);
+    uint32_t madt = add_madt(&t, apic_ids, count, legacy);
     uint32_t rsdt = add_root(&t, "RSDT", 4, fadt, madt);
     uint32_t xsdt = add_root(&t, "XSDT", 8, fadt, madt);
     set_rsdp(&t, 0, rsdt, xsdt);

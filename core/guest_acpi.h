@@ -12,9 +12,11 @@
 enum { GUEST_ACPI_CPUS_MAX = 4096 };
 
 /* Writes the tables to GUEST_ACPI_BASE (core/guest_layout.h). apic_ids holds the 32-bit APIC ID of
- * each of the `count` processors, the boot processor first. Returns the RSDP's guest-physical
+ * each of the `count` processors, the boot processor first; legacy: there are 8259s and
+ * a PIT. Returns the RSDP's guest-physical
  * address, or 0 when there are none or too many processors or the guest has no RAM there. Before
  * the guest starts only. */
-uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count);
+uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count,
+                          bool legacy);
 
 #endif

@@ -121,6 +121,15 @@ void guest_apic_set_present(struct context *ctx, bool present)
     epoch_leave();
 }
 
+void guest_apic_virtual_wire(struct context *ctx)
+{
+    epoch_enter();
+    lapic_write(&ctx->lapic, APIC_SVR, sizeof(uint32_t), APIC_SVR_ENABLE | 0xff);
+    lapic_write(&ctx->lapic, APIC_LVT_LINT0, sizeof(uint32_t), APIC_EXTINT << 8);
+    lapic_write(&ctx->lapic, APIC_LVT_LINT1, sizeof(uint32_t), APIC_NMI << 8);
+    epoch_leave();
+}
+
 void guest_apic_destroy(struct context *ctx)
 {
     page_free(ctx->apic_page);
@@ -281,25 +290,63 @@ static __attribute__((noinline)) bool inject_one(struct context *ctx)
     return lapic_pending(&ctx->lapic) >= 0;
 }
 
-static void inject(struct context *ctx)
+/* @window: something else waits for one. */
+static void inject(struct context *ctx, bool window)
 {
     bool more = lapic_pending(&ctx->lapic) >= 0;
 
     if (more && vmx_can_take_interrupt(&ctx->vmx))
         more = inject_one(ctx);
-    vmx_want_interrupt_window(&ctx->vmx, more);
+    vmx_want_interrupt_window(&ctx->vmx, more || window);
     if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_TPR_SHADOW))
         vmx_apic_set_threshold(&ctx->vmx, lapic_tpr_threshold(&ctx->lapic));
 }
 
+void guest_apic_sample_lint0(struct context *ctx)
+{
+    bool level = machine_intr(&ctx->vcpu->vm->machine);
+
+    if (level == ctx->lint0)
+        return;
+    ctx->lint0 = level;
+    lapic_lint(&ctx->lapic, 0, level);
+}
+
+/*
+ * An external interrupt, whose vector the 8259 pair has, goes past the APIC's registers: SDM Vol
+ * 3A, "Local Vector Table", delivery mode ExtINT. The level may be gone once it was acknowledged,
+ * and must not be taken for another request. Whether one still waits for the guest to take it.
+ */
+static __attribute__((noinline)) bool inject_external(struct context *ctx)
+{
+    if (!ctx->extint && !lapic_extint(&ctx->lapic))
+        return false;
+    if (!vmx_can_take_interrupt(&ctx->vmx))
+        return true;
+    int vector = machine_acknowledge(ctx->vcpu->vm);
+    if (vector >= 0) {
+        vmx_inject_interrupt(&ctx->vmx, (uint8_t)vector);
+        ctx->state = CONTEXT_RUNNABLE;
+        guest_trace(ctx, TRACE_INJECT, APIC_EXTINT << 8 | (unsigned)vector, 0, 0);
+    }
+    ctx->extint = false;
+    if (!ctx->lint0)
+        return false;
+    epoch_enter();
+    guest_apic_sample_lint0(ctx);
+    epoch_leave();
+    return lapic_extint(&ctx->lapic);
+}
+
 /* What virtual-interrupt delivery goes by. */
-static __attribute__((noinline)) void update_processor(struct context *ctx)
+static __attribute__((noinline)) void update_processor(struct context *ctx, bool window)
 {
     struct lapic *lapic = &ctx->lapic;
 
     if (ctx->eoi_exits_stale)
         set_eoi_exits(ctx);
     vmx_apic_set_pending(&ctx->vmx, lapic_highest_irr(lapic), lapic_highest_isr(lapic));
+    vmx_want_interrupt_window(&ctx->vmx, window);
     if (ctx->state == CONTEXT_HALTED && lapic_pending(lapic) >= 0 &&
         vmx_can_take_interrupt(&ctx->vmx))
         ctx->state = CONTEXT_RUNNABLE;
@@ -315,10 +362,11 @@ void guest_apic_deliver(struct context *ctx)
 {
     if (guest_apic_has_changed(ctx))
         adapt(ctx);
+    bool window = (ctx->lint0 || ctx->extint) && inject_external(ctx);
     if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY))
-        update_processor(ctx);
+        update_processor(ctx, window);
     else
-        inject(ctx);
+        inject(ctx, window);
 }
 
 /* ---- Accesses ----------------------------------------------------------------------------------

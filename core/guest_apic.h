@@ -34,6 +34,14 @@ void guest_apic_attach(struct context *ctx);
 /* lapic_merge() of the APIC of @ctx. On the CPU that owns it, inside the epoch. */
 bool guest_apic_merge(struct context *ctx, struct lapic_events *events);
 
+/* Leaves the APIC of @ctx, the boot processor's, as firmware does for the 8259 pair: SDM Vol 3A,
+ * "Virtual Wire Mode". On any CPU, before the processor runs. */
+void guest_apic_virtual_wire(struct context *ctx);
+
+/* Gives LINT0 of @ctx, the boot processor's, the level that the 8259 pair's output has. On the CPU
+ * that owns it, inside the epoch. */
+void guest_apic_sample_lint0(struct context *ctx);
+
 /* Whether @gpa lies in the register page of the active context's APIC. */
 bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa);
 

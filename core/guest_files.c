@@ -37,6 +37,7 @@ void guest_files(const struct handover *handover, const struct config_vm *vm, ui
         .module_count = vm->modules.count,
         .memory = vm->memory,
         .load_address = vm->load_address,
+        .firmware = vm->firmware,
     };
     for (uint32_t i = 0; i < vm->modules.count; i++)
         boot->modules[i] =

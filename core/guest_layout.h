@@ -54,6 +54,8 @@ enum {
 
 /* Global system interrupts, all on the one I/O APIC. */
 enum guest_gsi {
+    GUEST_GSI_INTR = 0, /* the 8259 pair's output, with 'legacy' */
+    GUEST_GSI_PIT = 2,  /* ISA interrupt 0, as the MADT says; all others have their own numbers */
     GUEST_GSI_COM1 = 4,
     GUEST_GSI_RTC = 8,
     GUEST_GSI_SCI = 9, /* level, active high */

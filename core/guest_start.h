@@ -8,6 +8,7 @@
 enum guest_entry_mode {
     GUEST_ENTRY_LONG64,      /* EFER.LME+LMA, CR0.PE+PG, CR4.PAE; cs is a 64-bit code segment */
     GUEST_ENTRY_PROTECTED32, /* CR0.PE, no paging; cs and ds flat 4 GiB, 32 bit */
+    GUEST_ENTRY_RESET,       /* as after reset, but for the base of CS; cs_base alone counts */
 };
 
 /* Interrupts are off and every register not named here is zero. ss, es (and fs, gs) are loaded with
@@ -24,6 +25,7 @@ struct guest_start {
     uint16_t gdt_limit;
     uint16_t cs;
     uint16_t ds;
+    uint64_t cs_base;
 };
 
 #endif

@@ -23,6 +23,8 @@ const char *image_format_name(enum image_format format)
         return "PVH";
     case IMAGE_FLAT:
         return "plain code";
+    case IMAGE_FIRMWARE:
+        return "PC firmware";
     }
     return "unknown";
 }
@@ -49,6 +51,8 @@ static bool plan_format(struct image_plan *plan)
     const struct image_file *kernel = &plan->boot->kernel;
     uint64_t entry, top_vaddr;
 
+    if (plan->boot->firmware)
+        return image_plan_firmware(plan);
     if (plan->boot->load_address)
         return image_plan_flat(plan);
     if (image_is_bzimage(kernel))
@@ -116,6 +120,8 @@ static bool carry_out(const struct image_plan *plan, const struct guest_memory *
         return image_load_pvh(plan, gm, start);
     case IMAGE_FLAT:
         return image_load_flat(plan, gm, start);
+    case IMAGE_FIRMWARE:
+        return image_load_firmware(plan, gm, start);
     case IMAGE_LINUX_BZIMAGE:
     case IMAGE_LINUX_VMLINUX:
         break;

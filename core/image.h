@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Loading a guest: Linux bzImage, Linux vmlinux (ELF64), Multiboot 1 and 2 (ELF or addresses), PVH,
- * plain code.
+ * plain code, PC firmware.
  *
  * Two steps over the same files. image_check() runs while the firmware can still show a message; it
  * plans where everything goes and refuses what cannot work. image_load() makes the same plan again
@@ -38,6 +38,7 @@ struct image_boot {
     uint64_t memory;
     uint64_t rsdp;
     uint64_t load_address; /* not 0: the kernel is plain code for there */
+    bool firmware;         /* the kernel is PC firmware */
 };
 
 enum image_format {
@@ -46,7 +47,8 @@ enum image_format {
     IMAGE_MULTIBOOT1,
     IMAGE_MULTIBOOT2,
     IMAGE_PVH,
-    IMAGE_FLAT
+    IMAGE_FLAT,
+    IMAGE_FIRMWARE,
 };
 
 struct image_info {

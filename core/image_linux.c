@@ -10,7 +10,7 @@
 enum setup_header {
     SETUP_BEGIN = 0x1f1,
     SETUP_SECTS = 0x1f1,
-    SETUP_SYSSIZE = 0x1f4, /* in 16-byte units */
+    SETUP_SYSSIZE = 0x1f4, /* in units */
     SETUP_VID_MODE = 0x1fa,
     SETUP_BOOT_FLAG = 0x1fe,
     SETUP_JUMP_LENGTH = 0x201, /* the header ends so far behind the next byte */
@@ -32,6 +32,7 @@ enum setup_header {
 
 enum {
     SETUP_SECTOR = 512,
+    SETUP_SYSSIZE_UNIT = 16,
     SETUP_SECTS_DEFAULT = 4, /* what 0 stands for */
     SETUP_BOOT_FLAG_VALUE = 0xaa55,
     SETUP_MAGIC_VALUE = 0x53726448, /* "HdrS" */
@@ -171,10 +172,11 @@ static bool add_packed_kernel(struct image_plan *plan)
     const struct image_file *file = &plan->boot->kernel;
     uint64_t sectors = image_file_number(file, SETUP_SECTS, 1);
     uint64_t start = ((sectors ? sectors : SETUP_SECTS_DEFAULT) + 1) * SETUP_SECTOR;
-    uint64_t size = image_file_number(file, SETUP_SYSSIZE, 4) * 16;
+    uint64_t size = image_file_number(file, SETUP_SYSSIZE, 4) * SETUP_SYSSIZE_UNIT;
     uint64_t init_size = image_file_number(file, SETUP_INIT_SIZE, 4);
 
-    if (!image_file_has(file, start, size))
+    /* The file may end within the last unit. */
+    if (!image_file_has(file, start, size ? size - (SETUP_SYSSIZE_UNIT - 1) : 0))
         return image_fail(
             plan->error, "kernel", file,
             "truncated: the packed kernel needs bytes 0x%lx-0x%lx, the file has 0x%lx", start,
@@ -190,7 +192,7 @@ static bool add_packed_kernel(struct image_plan *plan)
         .gpa = image_file_number(file, SETUP_PREF_ADDRESS, 8),
         .size = init_size > size ? init_size : size,
         .data = file->data + start,
-        .data_size = size,
+        .data_size = image_file_has(file, start, size) ? size : file->size - start,
     };
     plan->entry = piece.gpa + SETUP_ENTRY_64;
     return image_plan_add(plan, &piece);

@@ -107,6 +107,10 @@ bool image_plan_flat(struct image_plan *plan);
 bool image_load_flat(const struct image_plan *plan, const struct guest_memory *gm,
                      struct guest_start *start);
 
+bool image_plan_firmware(struct image_plan *plan);
+bool image_load_firmware(const struct image_plan *plan, const struct guest_memory *gm,
+                         struct guest_start *start);
+
 bool image_is_multiboot2(const struct image_file *kernel);
 bool image_plan_multiboot2(struct image_plan *plan);
 bool image_load_multiboot2(const struct image_plan *plan, const struct guest_memory *gm,

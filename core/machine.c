@@ -12,11 +12,23 @@
 #include "core/vm.h"
 #include "core/x86.h"
 
+/* Line 2 is ISA interrupt 0 and line 0 none: the pair's output is there. */
 static void set_irq(void *ctx, unsigned line, bool level)
 {
     struct vm *vm = ctx;
 
     ioapic_set_line(&vm->machine.ioapic, line, level);
+    if (vm->config->legacy && line != GUEST_GSI_INTR)
+        i8259_set_line(&vm->machine.i8259, line == GUEST_GSI_PIT ? 0 : line, level);
+}
+
+static void set_intr(void *ctx, bool level)
+{
+    struct vm *vm = ctx;
+
+    atomic_store_explicit(&vm->machine.intr, level, memory_order_relaxed);
+    ioapic_set_line(&vm->machine.ioapic, GUEST_GSI_INTR, level);
+    sched_wake(vm->vcpus[0]);
 }
 
 static uint64_t now_ns(void *ctx)
@@ -104,6 +116,9 @@ static void add_optional_devices(struct vm *vm, const struct handover *handover)
     bool ok = !config->debug_exit || debug_exit_init(&m->host, &m->pio, GUEST_PORT_DEBUG_EXIT);
 
     ok = ok && (!config->testdev || testdev_init(&m->testdev, &m->host, &m->pio));
+    ok = ok && (!config->legacy ||
+                (i8259_init(&m->i8259, &m->host, &m->pio, set_intr, 1 << GUEST_GSI_SCI) &&
+                 pit_init(&m->pit, &m->host, &m->pio, GUEST_GSI_PIT)));
     ok = ok && (!config->fw_cfg ||
                 guest_fw_cfg_init(&m->fw_cfg, &m->pio, handover, config, DIRECT_MAP_BASE));
     ASSERT(ok);
@@ -221,6 +236,18 @@ void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value)
     enter(m);
     mmio_bus_write(&m->mmio, NULL, gpa, size, value);
     leave(m);
+}
+
+int machine_acknowledge(struct vm *vm)
+{
+    struct machine *m = &vm->machine;
+
+    if (!vm->config->legacy)
+        return -1;
+    enter(m);
+    int vector = i8259_acknowledge(&m->i8259);
+    leave(m);
+    return vector;
 }
 
 void machine_advance(struct vm *vm)

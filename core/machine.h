@@ -12,8 +12,10 @@
 #include "core/vm_console.h"
 #include "drivers/guest/acpi_pm.h"
 #include "drivers/guest/debug_exit.h"
+#include "drivers/guest/i8259.h"
 #include "drivers/guest/mmio.h"
 #include "drivers/guest/pci_config.h"
+#include "drivers/guest/pit.h"
 #include "drivers/guest/reset.h"
 #include "drivers/guest/rtc.h"
 #include "drivers/guest/testdev.h"
@@ -34,6 +36,9 @@ struct machine {
     struct reset reset;
     struct testdev testdev;
     struct guest_fw_cfg fw_cfg;
+    struct pit pit;           /* with `legacy` */
+    struct i8259 i8259;       /* likewise */
+    _Atomic bool intr;        /* the pair's output: the boot processor's LINT0 */
     _Atomic uint64_t due_tsc; /* VM time in TSC ticks of the next device timer; UINT64_MAX: none */
     struct vm_console console;
     bool input_waits; /* the UART was full when input was last offered */
@@ -54,6 +59,17 @@ uint32_t machine_port_read(struct vm *vm, uint16_t port, unsigned size);
 void machine_port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value);
 uint64_t machine_mmio_read(struct vm *vm, gpa_t gpa, unsigned size);
 void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value);
+
+/* The interrupt-acknowledge cycle of a processor of @vm: the vector that the 8259 pair gives; -1
+ * without one. The CPU that runs the processor, outside the epoch. */
+int machine_acknowledge(struct vm *vm);
+
+/* What the 8259 pair says to LINT0 of the boot processor, which is woken when it changes. Any CPU,
+ * no lock. */
+static inline bool machine_intr(const struct machine *machine)
+{
+    return atomic_load_explicit(&machine->intr, memory_order_relaxed);
+}
 
 /* VM time in TSC ticks at which machine_advance() is due; UINT64_MAX: never. Any CPU, no lock. */
 static inline uint64_t machine_due_tsc(const struct machine *machine)

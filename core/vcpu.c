@@ -125,6 +125,14 @@ static struct vmx_segment flat_segment(uint16_t selector, uint32_t type_and_size
     };
 }
 
+static void set_reset_start(struct vmx_context *vmx, uint64_t cs_base)
+{
+    struct vmx_segment cs = vmx_get_segment(vmx, VMX_CS);
+
+    cs.base = cs_base;
+    vmx_set_segment(vmx, VMX_CS, &cs);
+}
+
 void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
 {
     struct vmx_context *vmx = &vcpu->contexts[0].vmx;
@@ -134,6 +142,11 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
     struct vmx_segment data = flat_segment(start->ds, SEGMENT_WRITABLE | SEGMENT_DB);
 
     vmx_load(this_cpu()->vmx, &vcpu->contexts[0].vmx);
+    if (start->mode == GUEST_ENTRY_RESET) {
+        set_reset_start(vmx, start->cs_base);
+        vmx_unload(vmx);
+        return;
+    }
     vmx_set(vmx, VMX_CR3, start->cr3);
     vmx_set(vmx, VMX_CR4, long_mode ? CR4_PAE : 0);
     vmx_set(vmx, VMX_CR0, CR0_PE | CR0_ET | CR0_NE | (long_mode ? CR0_PG : 0));
@@ -196,6 +209,7 @@ static void take_init(struct context *ctx)
     ctx->vcpu->regs.gpr[VMX_RDX] = cpuid(1, 0).eax; /* as the guest sees it */
     vmx_context_reset(&ctx->vmx, VMX_INIT);
     ctx->nmis = 0;
+    ctx->extint = false;
     ctx->state = ctx->lapic.base & APIC_BASE_BSP ? CONTEXT_RUNNABLE : CONTEXT_WAITS_FOR_SIPI;
 }
 
@@ -237,6 +251,7 @@ static void take_events(struct context *ctx, const struct lapic_events *events)
     context_take_nmis(ctx, events->nmi);
     if (events->sipi && alone)
         take_sipi(ctx, events->sipi_vector);
+    ctx->extint |= events->extint;
 }
 
 /* Brings the APICs up to date: their timers and what others posted. */
@@ -245,6 +260,8 @@ static void collect(struct vcpu *vcpu)
     uint64_t now = vm_time_tsc(vcpu->vm);
 
     epoch_enter();
+    if (vcpu->index == 0)
+        guest_apic_sample_lint0(&vcpu->contexts[0]);
     FOR_ENABLED (vcpu, ctx) {
         struct lapic_events events = {0};
 

@@ -38,6 +38,8 @@ struct context {
     unsigned vtl;
     enum context_state state;
     unsigned nmis; /* owed to the guest, 0 to 2 */
+    bool lint0;    /* the level that the APIC was last told */
+    bool extint;   /* an ExtINT message has arrived and was not taken */
 };
 
 enum vcpu_hit { VCPU_NOT_HIT, VCPU_STEPPED, VCPU_AT_BREAKPOINT };

@@ -166,7 +166,8 @@ static bool load(struct vm *vm, const struct handover *handover)
     struct guest_start start;
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
-    boot.rsdp = guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count);
+    boot.rsdp =
+        guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count, vm->config->legacy);
     if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
         log_error("vm %s: no RAM for the firmware tables", vm->config->name);
         return false;
@@ -176,6 +177,8 @@ static bool load(struct vm *vm, const struct handover *handover)
         return false;
     }
     vcpu_set_start(vm->vcpus[0], &start);
+    if (vm->config->legacy && !vm->config->firmware)
+        guest_apic_virtual_wire(&vm->vcpus[0]->contexts[0]);
     return true;
 }
 

@@ -19,6 +19,7 @@ ifeq ($(T),)
 	$(O)/apic/apic_stress 120
 	$(O)/apic/apic_fuzz 600
 	$(O)/apic/config_fuzz 300
+	$(O)/fuzz/host_fuzz 600
 endif
 
 .PHONY: bench

@@ -4,6 +4,7 @@
 #   VCPUS      the guest's virtual processors
 #   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
+#   INITRD     its initial RAM disk, a file; INITRD= for kernels that take none
 #   CMDLINE    the kernel's command line
 #   TRACE      1, or classes with commas as in docs/trace.md: trace to build/run/
 #   GDB        1: the guest waits for GDB at TCP port 1234; another number: at that port
@@ -13,6 +14,7 @@
 #   CPU_MODEL, CPUS, MEMORY (MiB)  the emulated machine
 
 CMDLINE ?= console=ttyS0
+INITRD ?= $(LINUX)/initramfs.cpio
 CPUS ?= 2
 MEMORY ?= 2048
 
@@ -20,6 +22,12 @@ LINUX = $(O)/linux
 LINUX_CACHE = $(XDG_CACHE_HOME)/lapwing
 
 $(LINUX)/vmlinux: $(LINUX_CACHE)/linux/vmlinuz tools/extract-vmlinux
+	@mkdir -p $(@D)
+	$(call say,UNPAK)
+	$(Q)tools/extract-vmlinux $< $@
+
+# Other kernels that the tests boot.
+$(LINUX)/vmlinux-%: $(LINUX_CACHE)/linux-%/vmlinuz tools/extract-vmlinux
 	@mkdir -p $(@D)
 	$(call say,UNPAK)
 	$(Q)tools/extract-vmlinux $< $@
@@ -33,8 +41,8 @@ KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/lin
 
 RUN_NEEDS = $(O)/BOOTX64.EFI $(O)/check.efi $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
   $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux))
-RUN_OPTIONS = $(if $(CHECK),--check) $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' --initrd $(LINUX)/initramfs.cpio \
-  --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)') \
+RUN_OPTIONS = $(if $(CHECK),--check) $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' \
+  $(if $(INITRD),--initrd '$(INITRD)') --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)') \
   $(if $(TRACE),--trace '$(patsubst 1,all,$(TRACE))')
 
 .PHONY: run image esp emulator

@@ -22,8 +22,8 @@
  *                                text is its command line
  *   // time_limit: 10s           of guest time
  *   // vcpus: 1                  this and apic_ids, id_match, x2apic, cores, threads, hyperv,
- *                                vtls, debug_exit, testdev, fw_cfg, fw_cfg_file and load_address
- *                                go into the VM's configuration as they stand
+ *                                vtls, debug_exit, testdev, legacy, fw_cfg, fw_cfg_file and
+ *                                load_address go into the VM's configuration as they stand
  *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
  *                                "time limit"
  *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or

@@ -51,7 +51,7 @@ static void as_it_stands(void **state)
 {
     (void)state;
     parses();
-    assert_int_equal(config.vm_count, 3);
+    assert_int_equal(config.vm_count, 4);
     assert_int_equal(config.vms[0].vcpus, 4);
 }
 

@@ -79,9 +79,9 @@ struct tables {
     uint64_t facs;
 };
 
-static struct tables build(const uint32_t *apic_ids, uint32_t count)
+static struct tables build_for(const uint32_t *apic_ids, uint32_t count, bool legacy)
 {
-    uint64_t gpa = guest_acpi_build(&gm, apic_ids, count);
+    uint64_t gpa = guest_acpi_build(&gm, apic_ids, count, legacy);
     const uint8_t *rsdp = find_rsdp();
     struct tables t;
 
@@ -103,6 +103,11 @@ static struct tables build(const uint32_t *apic_ids, uint32_t count)
     assert_int_equal(peek(t.fadt + 140, 8), t.dsdt - ram);
     t.facs = peek(t.fadt + 36, 4);
     return t;
+}
+
+static struct tables build(const uint32_t *apic_ids, uint32_t count)
+{
+    return build_for(apic_ids, count, false);
 }
 
 static void fixed_hardware(void **state)
@@ -229,16 +234,29 @@ static void processors(void **state)
     assert_int_equal(check_madt(t.madt, many, 300), 300 - 255);
 }
 
+/* The flag for 8259s, and where the timer's interrupt goes. */
+static void legacy_devices(void **state)
+{
+    static const uint8_t pit[] = {2, 10, 0, 0, 2, 0, 0, 0, 0, 0};
+    struct tables t = build_for((const uint32_t[]){0}, 1, true);
+
+    (void)state;
+    assert_int_equal(peek(t.madt + 40, 4), 1);
+    assert_memory_equal(t.madt + 44 + 8 + 12, pit, sizeof(pit));
+    assert_int_equal(t.madt[44 + 8 + 12 + 10 + 3], 9);
+    assert_int_equal(peek(t.madt + 4, 4), 44 + 8 + 12 + 10 + 10);
+}
+
 static void refusals(void **state)
 {
     static const uint32_t apic_ids[GUEST_ACPI_CPUS_MAX + 1];
     struct guest_memory small = {.count = 0};
 
     (void)state;
-    assert_int_equal(guest_acpi_build(&gm, apic_ids, 0), 0);
-    assert_int_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX + 1), 0);
+    assert_int_equal(guest_acpi_build(&gm, apic_ids, 0, false), 0);
+    assert_int_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX + 1, false), 0);
     assert_true(gm_add(&small, 0, GUEST_ACPI_END - 1, ram));
-    assert_int_equal(guest_acpi_build(&small, apic_ids, 1), 0);
+    assert_int_equal(guest_acpi_build(&small, apic_ids, 1, false), 0);
     assert_false(guest_smbios_build(&small));
 }
 
@@ -247,7 +265,7 @@ static void nothing_else_is_touched(void **state)
     static const uint32_t apic_ids[GUEST_ACPI_CPUS_MAX];
 
     (void)state;
-    assert_int_not_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX), 0);
+    assert_int_not_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX, false), 0);
     for (uint32_t gpa = 0; gpa < RAM_SIZE; gpa++)
         if (gpa < GUEST_ACPI_BASE || gpa >= GUEST_ACPI_END)
             assert_int_equal(ram[gpa], 0xee);
@@ -310,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fixed_hardware, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dsdt_agrees_with_layout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(processors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(legacy_devices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_else_is_touched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(smbios, set_up, tear_down),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Plain code at a load address.
+/* Plain code at a load address, and firmware below 1 MiB.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/image_multiboot.c core/image_start32.c core/image_flat.c core/image_firmware.c
  * links: core/image_pvh.c
  * links: core/image_multiboot2.c core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>
@@ -57,6 +57,66 @@ static void refusals(void **state)
                    "modules");
 }
 
+static uint8_t rom[0x50001];
+
+static struct image_boot firmware(size_t size)
+{
+    struct image_boot boot = boot_of(size, 4 * MB);
+
+    boot.kernel.data = rom;
+    boot.firmware = true;
+    return boot;
+}
+
+static void firmware_refusals(void **state)
+{
+    static uint8_t byte;
+    struct image_boot boot = firmware(0);
+
+    (void)state;
+    REFUSED(&boot, "kernel 'k': firmware of 0x0 bytes; expected 0x10000, 0x20000, 0x30000 or "
+                   "0x40000");
+    boot = firmware(0x10001);
+    REFUSED(&boot, "kernel 'k': firmware of 0x10001 bytes; expected 0x10000, 0x20000, 0x30000 or "
+                   "0x40000");
+    boot = firmware(0x50000);
+    REFUSED(&boot, "kernel 'k': firmware of 0x50000 bytes; expected 0x10000, 0x20000, 0x30000 or "
+                   "0x40000");
+    boot = firmware(0x10000);
+    boot.load_address = 0x1000;
+    REFUSED(&boot, "kernel 'k': firmware has its place: expected no load address");
+    boot = firmware(0x10000);
+    boot.kernel.args = "x";
+    REFUSED(&boot, "kernel 'k': firmware takes no command line, initrd or modules");
+    boot.kernel.args = "";
+    boot.initrd = (struct image_file){.name = "i", .data = &byte, .size = 1};
+    REFUSED(&boot, "kernel 'k': firmware takes no command line, initrd or modules");
+    boot.initrd = (struct image_file){0};
+    boot.module_count = 1;
+    REFUSED(&boot, "kernel 'k': firmware takes no command line, initrd or modules");
+}
+
+/* It ends at 1 MiB, whatever its size. */
+static void firmware_load(void **state)
+{
+    (void)state;
+    for (size_t size = 0x10000; size <= 0x40000; size += 0x10000) {
+        struct image_boot boot = firmware(size);
+        for (size_t i = 0; i < size; i++)
+            rom[i] = (uint8_t)(i * 7 + i / 256);
+        ACCEPTED(&boot);
+        assert_int_equal(info.format, IMAGE_FIRMWARE);
+        assert_int_equal(info.memory_min, GUEST_MEMORY_MIN);
+        LOADED(&boot);
+        assert_int_equal(start.mode, GUEST_ENTRY_RESET);
+        assert_int_equal(start.cs_base, 0xf0000);
+        assert_memory_equal(gm_ptr(&ram, 0x100000 - size, size), rom, size);
+        assert_int_equal(peek(0x100000 - size - 1, 1), 0);
+        assert_int_equal(peek(0x100000, 1), 0);
+        free_ram();
+    }
+}
+
 /* Whatever the file looks like. */
 static void load(void **state)
 {
@@ -85,6 +145,11 @@ static void load(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refusals), cmocka_unit_test(load)};
-    return cmocka_run_group_tests_name("plain code", tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(load),
+        cmocka_unit_test(firmware_refusals),
+        cmocka_unit_test(firmware_load),
+    };
+    return cmocka_run_group_tests_name("plain code and firmware", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The Multiboot loader: every refusal, and what a kernel finds when it starts.
  * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/image_start32.c core/image_flat.c
+ * links: core/image_multiboot.c core/image_start32.c core/image_flat.c core/image_firmware.c
  * links: core/image_pvh.c
  * links: core/image_multiboot2.c core/guest_layout.c core/guest_memory.c core/format.c */
 #include <setjmp.h>

@@ -19,6 +19,7 @@ class Vm:
     cmdline: str = ""
     modules: list = field(default_factory=list)  # (path, string)
     keys: dict = field(default_factory=dict)  # further keys, as written in the file
+    fw_cfg_files: list = field(default_factory=list)  # (path, name)
 
 
 def head(exit_key, keys=None):
@@ -45,6 +46,7 @@ def write(vms, exit_key, files, keys=None):
         if vm.initrd:
             lines.append(f"initrd = {place(vm.initrd)}")
         lines += [f"module = {place(path)} {text}".rstrip() for path, text in vm.modules]
+        lines += [f"fw_cfg_file = {place(path)} {name}" for path, name in vm.fw_cfg_files]
         if vm.cmdline:
             lines.append(f"cmdline = {vm.cmdline}")
         lines += [f"{key} = {value}" for key, value in vm.keys.items()]
