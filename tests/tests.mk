@@ -4,7 +4,8 @@
 # Tests of the tools themselves are Python programs that print TAP.
 TOOLS_TESTS := $(wildcard tests/tools/test_*.py)
 
-TEST_NEEDS = all $(LINUX)/vmlinux $(LINUX)/initramfs.cpio guests $(HOST_TESTS) $(HOST_PROGRAMS)
+TEST_NEEDS = all $(LINUX)/vmlinux $(LINUX)/vmlinux-generic $(LINUX)/vmlinux-trixie \
+  $(LINUX)/initramfs.cpio guests $(HOST_TESTS) $(HOST_PROGRAMS)
 
 .PHONY: test test-long
 test: $(TEST_NEEDS) ## run all tests, or one: make test T=name

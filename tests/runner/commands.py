@@ -131,6 +131,8 @@ COMMANDS = (
     Command("demo_vsm", "make run DEMO=vsm", output=VSM),
     Command("demo_vsm_trace", "make run DEMO=vsm TRACE=1", output=(*VSM, *TRACED),
             check=_vsm_traced, long=True),
+    Command("own_kernel", "make run KERNEL=build/guest/power_off.elf INITRD= CMDLINE=",
+            output=(r"ok 1 - .*", r".* info  vm guest: stopped: power-off")),
     Command("run_vcpus", "make run VCPUS=4",
             ((PROMPT, "nproc\n"), (r"\n4\n" + PROMPT, "poweroff\n")), SHELL, long=True),
     Command("run_bzimage", "make run KERNEL=bzImage",

@@ -27,10 +27,13 @@ class Boot:
     vcpus: int = 1
     x2apic: bool = True
     hyperv: bool = False
+    legacy: str = ""  # the parameter with which Linux uses the PC's old devices
 
     def vm(self):
-        cmdline = "console=ttyS0" + ("" if self.x2apic else " nox2apic")
+        cmdline = f"console=ttyS0{'' if self.x2apic else ' nox2apic'} {self.legacy}"
         keys = {"vcpus": self.vcpus}
+        if self.legacy:
+            keys["legacy"] = "on"
         if self.hyperv:
             keys["hyperv"] = "on"
         return config.Vm("linux", self.kernel, paths.INITRAMFS, cmdline, keys=keys)
@@ -48,6 +51,7 @@ class Step:
 # The kernel writes warnings and worse with priorities 0 to 4. This comes with the machine:
 KNOWN_WARNINGS = (
     "RETBleed: WARNING",  # the processor model has no IBRS
+    "boot CPU (#0) not listed by the BIOS",  # with nolapic Linux does not look for it
 )
 WARNINGS = "dmesg -r | grep '^<[0-4]>'"
 
@@ -115,6 +119,16 @@ def _unplugs(vcpus):
     return Step("unplugs", command, rf"{UNPLUGS} 0\n +{UNPLUGS} 1")
 
 
+# Without a local APIC the timer interrupts by way of the 8259; without an I/O APIC the others do.
+LEGACY_STEPS = {
+    "nolapic": (Step("pit", "cat /sys/devices/system/clockevents/clockevent0/current_device; "
+                     "grep -o '^ *0:  *[0-9]*.*timer' /proc/interrupts",
+                     r"pit\n *0: +[1-9]\d\d+ +XT-PIC +timer"),),
+    "noapic": (Step("8259", "grep -o '^ *4:.*ttyS0' /proc/interrupts",
+                    r" *4: +[1-9]\d+ .*XT-PIC +ttyS0"),),
+}
+
+
 def _steps(boot):
     every = rf"( +[1-9]\d*){{{boot.vcpus}}} "
     routing = r"(Switched APIC routing to:? .*flat\.?)?"
@@ -130,11 +144,14 @@ def _steps(boot):
     yield _checksums(boot.vcpus)
     rescheduling = rf"\bRES:{every}.*" if boot.vcpus > 1 else ""
     timer = rf"\bLOC:{every}.*{rescheduling}"
+    if boot.legacy == "nolapic":
+        timer = r"\bLOC:.*"
     if boot.hyperv:
         timer = rf"{rescheduling}\bHVS:{every}.*"
         yield from HYPERV_STEPS
     yield Step("interrupts", "cat /proc/interrupts",
                rf".*\bttyS0\b.*{timer}\bERR: +0\b.*\bMIS: +0\b.*")
+    yield from LEGACY_STEPS.get(boot.legacy, ())
     yield Step("clock", "cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
                "hyperv_clocksource_tsc_page" if boot.hyperv else "tsc")
     yield from LAST_STEPS
@@ -151,6 +168,13 @@ def boots(worlds, long):
     if not long:
         yield Boot(worlds[0], f"linux/bzImage_{worlds[0].name}", paths.BZIMAGE)
         yield Boot(worlds[0], f"linux/hyperv_{worlds[0].name}", vcpus=4, hyperv=True)
+    first = worlds[0]
+    if long:
+        yield Boot(first, f"linux/generic_{first.name}", paths.BUILD / "linux/vmlinux-generic", 2)
+        yield Boot(first, f"linux/noapic_{first.name}", vcpus=2, x2apic=False, legacy="noapic")
+    else:
+        yield Boot(first, f"linux/trixie_{first.name}", paths.BUILD / "linux/vmlinux-trixie", 2)
+        yield Boot(first, f"linux/nolapic_{first.name}", x2apic=False, legacy="nolapic")
     for world in worlds:
         for vcpus in (2, 4, 8):
             for x2apic in (False, True):
