@@ -12,6 +12,7 @@ enum {
     TARGET = 2,
     VECTOR = 0x61,
     STORM = 300,
+    PAIRS = 20,
 };
 
 static volatile unsigned taken, entered, interrupts;
@@ -112,6 +113,40 @@ static void blocked(unsigned sent, unsigned expected)
     is_u64(taken, 1 + expected, "of %u more during the handler, %u come after it", sent, expected);
 }
 
+/* ---- Not running ---- */
+
+static void spin_hard(uintptr_t argument)
+{
+    (void)argument;
+    ready = true;
+    while (!stop)
+        asm volatile("" : : : "memory");
+}
+
+static void send_pairs(uintptr_t argument)
+{
+    (void)argument;
+    for (unsigned i = 1; i <= PAIRS; i++) {
+        send_nmi();
+        send_nmi();
+        WAIT_UNTIL(taken == 2 * i, 50);
+        delay_us(700);
+    }
+    stop = true;
+}
+
+/* It shares its real processor with this one: half of them find it waiting for its turn. */
+static void pairs(void)
+{
+    begin(spin_hard);
+    cpu_begin(cpus[1], send_pairs, 0);
+    spin_hard(0);
+    cpu_wait(cpus[1]);
+    cpu_wait(cpus[TARGET]);
+    smp_sync();
+    is_u64(taken, 2 * PAIRS, "pairs of NMIs to a processor that has not always a real one");
+}
+
 /* ---- Disabled ---- */
 
 static void spin_disabled(uintptr_t argument)
@@ -197,6 +232,7 @@ void test_main(void)
     blocked(1, 1);
     blocked(2, 1);
     blocked(3, 1);
+    pairs();
     disabled();
     acknowledged_storm();
     set_handler(NMI, count_nmi);
