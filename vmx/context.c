@@ -211,8 +211,13 @@ void vmx_regs_init_signal(struct vmx_context *ctx)
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-/* Bits that real and visible CR0 may differ in, and PG, which decides about EFER.LMA. */
-#define CR0_NOT_GUESTS_OWN (CR0_PG | CR0_CD | CR0_NW | CR0_NE)
+/*
+ * Real and visible CR0 differ in CD, NW and NE, and PG decides about EFER.LMA. What software cannot
+ * change, ET and the reserved bits (SDM Vol 3A, "Control Registers"), is not left to the processor
+ * either: KVM, which emulates one for us, lets a guest that writes them read back what it wrote.
+ */
+#define CR0_GUESTS_OWN     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM)
+#define CR0_NOT_GUESTS_OWN (~(uint64_t)CR0_GUESTS_OWN)
 
 static uint64_t cr4_not_guests_own(const struct vmx_caps *caps, const struct vmx_policy *policy)
 {

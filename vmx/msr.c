@@ -89,13 +89,23 @@ void vmx_intercept_msr(struct vmx_context *ctx, uint32_t msr, bool reads, bool w
     set_intercept(ctx->msr_bitmap + BITMAP_WRITES, msr, writes);
 }
 
-/* Writes of TSC_AUX exit: not every processor refuses the reserved upper half. */
+/*
+ * Writes that not every processor refuses as it should exit: those of TSC_AUX with the reserved
+ * upper half, and of addresses for SYSENTER that are not canonical (SDM Vol 2D, "WRMSR"), which KVM
+ * cuts.
+ */
+static bool must_check(enum vmx_reg reg)
+{
+    return reg == VMX_EFER || reg == VMX_TSC_AUX || reg == VMX_SYSENTER_ESP ||
+           reg == VMX_SYSENTER_EIP;
+}
+
 void vmx_pass_own_msrs(struct vmx_context *ctx)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(own_msrs); i++) {
         enum vmx_reg reg;
         if (find(ctx, own_msrs[i].msr, &reg))
-            vmx_intercept_msr(ctx, own_msrs[i].msr, false, reg == VMX_EFER || reg == VMX_TSC_AUX);
+            vmx_intercept_msr(ctx, own_msrs[i].msr, false, must_check(reg));
     }
     vmx_intercept_msr(ctx, MSR_IA32_FS_BASE, false, false);
     vmx_intercept_msr(ctx, MSR_IA32_GS_BASE, false, false);

@@ -104,7 +104,7 @@ static void set_cr0(struct vmx_context *ctx, uint64_t value)
     uint64_t insisted = ctx->caps->cr0_fixed0 & ~(CR0_PE | CR0_PG);
     uint64_t real = (value & ~(CR0_CD | CR0_NW)) | insisted | CR0_ET;
     vmwrite(GUEST_CR0, real & ctx->caps->cr0_fixed1);
-    vmwrite(CR0_SHADOW, value);
+    vmwrite(CR0_SHADOW, value | CR0_ET);
 }
 
 static void set_cr4(struct vmx_context *ctx, uint64_t value)

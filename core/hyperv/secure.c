@@ -107,8 +107,8 @@ static const struct {
     {MSR_IA32_APIC_BASE, BIT(11), BIT(12), true, true},
     {MSR_IA32_EFER, BIT(13), BIT(14), false, true},
     {MSR_IA32_SYSENTER_CS, 0, BIT(19), false, false},
-    {MSR_IA32_SYSENTER_EIP, 0, BIT(20), false, false},
-    {MSR_IA32_SYSENTER_ESP, 0, BIT(21), false, false},
+    {MSR_IA32_SYSENTER_EIP, 0, BIT(20), false, true},
+    {MSR_IA32_SYSENTER_ESP, 0, BIT(21), false, true},
     {MSR_IA32_FMASK, 0, BIT(22), false, false},
     {MSR_IA32_TSC_AUX, 0, BIT(23), true, true},
 };
