@@ -26,7 +26,7 @@ lint-cppcheck: $(O)/gen/dsdt.inc ## what cppcheck finds
 lint-scripts: ## what shellcheck finds; do Python programs parse?
 	$(Q)shellcheck $(SHELL_SCRIPTS)
 	$(Q)python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' \
-	  tools/run tools/trace tools/image tools/emulator tools/initramfs tools/extract-vmlinux tools/check-docs tests/run $(shell git ls-files '*.py')
+	  tools/run tools/trace tools/image tools/emulator tools/initramfs tools/nested-host tools/extract-vmlinux tools/check-docs tests/run $(shell git ls-files '*.py')
 
 lint-rooms: ## does a room include what it may not?
 	$(Q)tools/check-rooms

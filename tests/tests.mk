@@ -23,6 +23,10 @@ ifeq ($(T),)
 	$(O)/fuzz/host_fuzz 600
 endif
 
+.PHONY: test-nested
+test-nested: $(O)/BOOTX64.EFI $(LINUX)/vmlinux $(LINUX)/initramfs.cpio guests $(if $(wildcard $(LINUX_CACHE)/nested-host),$(NESTED_HOST)) ## test under QEMU with KVM, emulated where this machine has none
+	$(Q)tests/run --nested $(if $(T),--only '$(T)')
+
 .PHONY: bench
-bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf $(O)/guest/bench_ipi.elf $(O)/guest/bench_hv.elf $(O)/guest/bench_vsm.elf ## measure what VM exits and IPIs cost; table in build/bench.csv
-	$(Q)tests/bench
+bench: $(O)/BOOTX64.EFI $(O)/guest/bench_exit.elf $(O)/guest/bench_ipi.elf $(O)/guest/bench_hv.elf $(O)/guest/bench_vsm.elf $(if $(filter nested,$(EMU)),$(NESTED_HOST)) ## measure what VM exits and IPIs cost; table in build/bench.csv
+	$(Q)tests/bench $(T)

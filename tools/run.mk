@@ -2,7 +2,7 @@
 # The Linux guest and the emulator that a person sees. Variables for "make run" and "make image":
 #
 #   VCPUS      the guest's virtual processors
-#   EMU        qemu, bochs-3.0 or bochs-2.7; chosen by tools/emulator when not given
+#   EMU        qemu, bochs-3.0, bochs-2.7 or nested; chosen by tools/emulator when not given
 #   KERNEL     a kernel file, or bzImage for Debian's kernel in its packed form
 #   INITRD     its initial RAM disk, a file; INITRD= for kernels that take none
 #   CMDLINE    the kernel's command line
@@ -37,9 +37,15 @@ $(LINUX)/initramfs.cpio: $(LINUX_CACHE)/busybox/busybox tools/guest-init tools/i
 	$(call say,CPIO)
 	$(Q)tools/initramfs $(LINUX_CACHE)/busybox/busybox tools/guest-init $@
 
+# What Bochs runs as a host, for EMU=nested.
+NESTED_HOST = $(O)/nested/host.cpio
+$(NESTED_HOST): $(LINUX_CACHE)/nested-host tools/nested-init tools/nested-host
+	$(call say,CPIO)
+	$(Q)tools/nested-host tools/nested-init $@
+
 KERNEL_FILE = $(if $(KERNEL),$(if $(filter bzImage,$(KERNEL)),$(LINUX_CACHE)/linux/vmlinuz,$(KERNEL)),$(LINUX)/vmlinux)
 
-RUN_NEEDS = $(O)/BOOTX64.EFI $(O)/check.efi $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
+RUN_NEEDS = $(O)/BOOTX64.EFI $(O)/check.efi $(if $(filter nested,$(EMU)),$(NESTED_HOST)) $(if $(DEMO),$(O)/guest/demo_$(DEMO).elf, \
   $(LINUX)/initramfs.cpio $(if $(KERNEL),,$(LINUX)/vmlinux))
 RUN_OPTIONS = $(if $(CHECK),--check) $(if $(DEMO),--demo '$(DEMO)', --kernel '$(KERNEL_FILE)' \
   $(if $(INITRD),--initrd '$(INITRD)') --cmdline '$(CMDLINE)' --key 'vcpus=$(or $(VCPUS),1)') \

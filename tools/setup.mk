@@ -12,6 +12,7 @@ SETUP_run = build run
 SETUP_bench = build run
 SETUP_test = build test
 SETUP_test-long = build test
+SETUP_test-nested = build nested
 SETUP_format = lint
 SETUP_lint = build lint
 

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field, replace
 
 from lapwing import config, disk, paths
-from lapwing.emulators import Machine
-from lapwing.markers import (LOG_LINE, NOT_GIVEN_BACK, PART_OF_LINE, VM_STARTED, VM_STOPPED,
+from lapwing.markers import (EXITS, LOG_LINE, NOT_GIVEN_BACK, PART_OF_LINE, VM_STARTED, VM_STOPPED,
                              Story)
 from lapwing.session import Session
 from tests.runner import tap
 from tests.runner.report import KEPT, Result
+from tests.runner.stages import Start
 
 SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads",
@@ -23,7 +23,7 @@ APIC_KEYS = ("tpr_shadow", "apic_access", "apic_registers", "virtual_interrupts"
 DECLARATION = re.compile(r"\s*(?://|;)\s*(\w+):\s*(.*?)\s*$")
 DECLARATION_LINES = 30
 WITHOUT = re.compile(r"without:([\w.]+)\s*\(([^)]*)\)")
-FIRMWARE_LIMIT = 120  # seconds of wall clock up to the first guest
+BETWEEN_LIMIT = 120  # seconds of wall clock from one guest to the next
 GUEST_LIMIT = 30  # and per guest, besides its own
 EMULATED_SECOND = 10  # wall-clock seconds that a second of guest time may take
 BOOTS_MAX = 6  # a boot that dies is repeated with the guests that are left, so often
@@ -176,29 +176,32 @@ class Boot:
         self._running = {}  # by VM name
         self._began = False
         self._not_given_back = []
+        self.exits = set()  # the reasons for which there were any
         self._since = time.monotonic()
 
     def run(self, image):
         """Returns the guests that did not run."""
         story = Story()
         trouble = None
-        with Session(self._world.emulator, Machine(image, self._world.cpu_model)) as session:
+        with Session(self._world.emulator, self._world.machine(image)) as session:
+            start = Start(self._world, "start", session, self._report)
             while not trouble:
                 data = session.read(1)
                 for line in story.feed(data or b""):
                     self._line(line)
                 if data is None or story.done:
                     break
-                trouble = self._trouble(story)
+                trouble = start.trouble() or self._trouble(story)
             if story.panic:
                 # The report of a panic takes a moment.
                 while (data := session.read(2)):
                     story.feed(data)
-            log = bytes(session.log)
-            emulator_log = session.emulator_log()
+            if self._left and not trouble:
+                trouble = start.failed(story.verdict()
+                                       or "the emulator ended before Lapwing was done")
+            log = session.everything()
         if self._left:
-            self._blame(trouble or story.verdict() or "the emulator ended before Lapwing was done",
-                        log, emulator_log)
+            self._blame(trouble, log)
         elif self._not_given_back or self._began:
             self._report.add(Result(f"{self._world.name}/memory_given_back", 1,
                                     self._not_given_back, [], log))
@@ -216,6 +219,8 @@ class Boot:
                 self._stopped(self._running[match[1]], match[2])
         elif match := NOT_GIVEN_BACK.match(line):
             self._not_given_back.append(match[1])
+        elif match := EXITS.match(line):
+            self.exits.add(match[1])
         elif not LOG_LINE.match(line):
             self._printed(line)
 
@@ -239,7 +244,9 @@ class Boot:
     def _trouble(self, story):
         if story.panic or story.refused:
             return story.verdict()
-        limit = FIRMWARE_LIMIT
+        if not self._began:
+            return None
+        limit = BETWEEN_LIMIT
         if self._running:
             limit = sum(GUEST_LIMIT + EMULATED_SECOND * vm.guest.seconds()
                         for vm in self._running.values())
@@ -248,10 +255,9 @@ class Boot:
             return f"nothing ended within {limit:.0f} s of wall clock"
         return None
 
-    def _blame(self, trouble, log, emulator_log):
+    def _blame(self, trouble, log):
         """The guests that ran, else the first one left, pay for a boot that died; all do when
         it died before the first guest, for then a second boot would not do better."""
-        log += b"\n---- the emulator's log ----\n" + emulator_log[-20000:].encode()
         guests = list(self._left.values())
         if self._began:
             guests = [vm.guest for vm in self._running.values()] or guests[:1]
@@ -262,11 +268,12 @@ class Boot:
 
 
 def run(world, guests, report):
-    """Runs these guests in one world."""
+    """Runs these guests in one world. Returns the names of the reasons of their VM exits."""
+    exits = set()
     if missing := world.emulator.missing():
         for guest in guests:
             report.add(Result(f"{world.name}/{guest.name}", 0, [], [missing]))
-        return
+        return exits
     left = []
     for guest in guests:
         if reason := guest.without.get(world.name):
@@ -280,8 +287,11 @@ def run(world, guests, report):
         files = config.image_files(configured(left, world), world.emulator.exit_key,
                                    paths.EFI_APPLICATION, world.machine_keys)
         disk.make(image, files)
-        left = Boot(world, left, report).run(image)
+        boot = Boot(world, left, report)
+        left = boot.run(image)
+        exits |= boot.exits
     for guest in left:
         report.add(Result(f"{world.name}/{guest.name}", 0,
                           [f"did not run: {BOOTS_MAX} boots of this world died"]))
     image.unlink(missing_ok=True)
+    return exits

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 
 from lapwing import config, disk, paths
-from lapwing.emulators import Machine
 from lapwing.markers import ESCAPES, Story
 from lapwing.session import Session
 from tests.runner.report import KEPT, Result
+from tests.runner.stages import Start
 
 LIMIT = 420  # seconds of wall clock, times the world's slowness
 PROMPT = "# "
@@ -187,10 +187,11 @@ def boots(worlds, long):
 class Shell:
     """Types at the guest's shell."""
 
-    def __init__(self, session, story, end):
+    def __init__(self, session, story, start, limit):
         self._session = session
         self._story = story
-        self._end = end
+        self._start = start
+        self._limit = limit
         self._seen = 0
 
     def answer(self):
@@ -200,7 +201,7 @@ class Shell:
             if text.endswith(PROMPT):
                 self._seen = len(self._session.log)
                 return text.rpartition("\n")[0]
-            if self._read() is None or self._story.over() or time.monotonic() > self._end:
+            if self._read() is None or self._start.trouble() or self._story.over() or self._late():
                 return None
 
     def type(self, command):
@@ -208,9 +209,12 @@ class Shell:
 
     def finish(self):
         """Reads until Lapwing is done."""
-        while not self._story.over() and time.monotonic() < self._end:
+        while not self._story.over() and not self._late():
             if self._read() is None:
                 return
+
+    def _late(self):
+        return self._start.seconds_since() > self._limit
 
     def _read(self):
         data = self._session.read(1)
@@ -255,13 +259,14 @@ def run(boot, report):
     image = KEPT / f"{boot.name.replace('/', '-')}.img"
     disk.make(image,
               config.image_files([boot.vm()], world.emulator.exit_key, paths.EFI_APPLICATION))
-    start = time.monotonic()
+    began = time.monotonic()
     story = Story()
-    with Session(world.emulator, Machine(image, world.cpu_model)) as session:
-        shell = Shell(session, story, start + LIMIT * world.slowness)
+    with Session(world.emulator, world.machine(image)) as session:
+        start = Start(world, boot.name.rpartition("/")[2], session, report)
+        shell = Shell(session, story, start, LIMIT * world.slowness)
         outcomes = list(_take_steps(shell, boot))
-        log = bytes(session.log)
+        log = session.everything()
     image.unlink()
     outcomes.append(story.verdict())
     report.add(Result(boot.name, outcomes.count(None), [text for text in outcomes if text], [], log,
-                      time.monotonic() - start))
+                      time.monotonic() - began))

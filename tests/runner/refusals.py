@@ -7,12 +7,14 @@ import time
 from dataclasses import dataclass, field
 
 from lapwing import config, disk, paths
-from lapwing.emulators import BOCHS_3_0, Machine
+from lapwing.emulators import BOCHS_3_0
 from lapwing.markers import Story
 from lapwing.session import Session
 from tests.runner.report import KEPT, Result
+from tests.runner.stages import Start
+from tests.runner.worlds import World
 
-LIMIT = 120  # seconds
+LIMIT = 120  # seconds of wall clock, times the world's slowness
 HELLO = paths.BUILD / "guest" / "hello.elf"
 KERNEL = "\\EFI\\lapwing\\kernel"
 CONFIG = f"[lapwing]\nemulator_exit = bochs\n[vm guest]\nkernel = {KERNEL}\nmemory = 64M\n"
@@ -113,18 +115,16 @@ def _failures(refusal, story, log):
         yield "the firmware did not go on"
 
 
-def run(name, report):
-    refusal = next(refusal for refusal in _refusals() if f"refusal/{refusal.name}" == name)
-    if missing := BOCHS_3_0.missing():
-        report.add(Result(name, 0, [], [missing]))
-        return
-    image = KEPT / f"{refusal.name}.img"
+def check(refusal, name, world, report):
+    """Boots the world's machine into this refusal and reports it under that name."""
+    image = KEPT / f"{name.replace('/', '-')}.img"
     disk.make(image, refusal.disk_files())
     story = Story()
     asked = False
-    start = time.monotonic()
-    with Session(BOCHS_3_0, Machine(image, refusal.cpu_model, memory=refusal.memory)) as session:
-        while time.monotonic() < start + LIMIT:
+    began = time.monotonic()
+    with Session(world.emulator, world.machine(image)) as session:
+        start = Start(world, name.rpartition("/")[2], session, report)
+        while not start.trouble() and start.seconds_since() < LIMIT * world.slowness:
             data = session.read(1)
             story.feed(data or b"")
             waits = WAITS in session.log
@@ -134,7 +134,16 @@ def run(name, report):
             if waits and not asked:
                 session.send(b" ")
                 asked = True
-        log = bytes(session.log)
+        log = session.everything()
     image.unlink()
     failures = list(_failures(refusal, story, log))
-    report.add(Result(name, 0 if failures else 1, failures, [], log, time.monotonic() - start))
+    report.add(Result(name, 0 if failures else 1, failures, [], log, time.monotonic() - began))
+
+
+def run(name, report):
+    refusal = next(refusal for refusal in _refusals() if f"refusal/{refusal.name}" == name)
+    if missing := BOCHS_3_0.missing():
+        report.add(Result(name, 0, [], [missing]))
+        return
+    check(refusal, name, World("refusal", BOCHS_3_0, refusal.cpu_model, 1, memory=refusal.memory),
+          report)

@@ -17,6 +17,12 @@ class World:
     vm_keys: dict = field(default_factory=dict)  # of every guest that does not say otherwise
     machine_keys: dict = field(default_factory=dict)  # of the section [lapwing]
     only: tuple = ()  # the guests that run there; empty: all
+    cpus: int = 2
+    memory: int = 2048  # MiB
+
+    def machine(self, image):
+        """What its emulator is to make."""
+        return emulators.Machine(image, self.cpu_model, self.cpus, self.memory)
 
 
 # The guests stand what Bochs does wrong (docs/errata.md), but on the Haswell model and on 2.7 for

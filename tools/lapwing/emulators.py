@@ -7,11 +7,12 @@ import re
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lapwing import cpio, disk
 from lapwing.errors import UsageError
-from lapwing.paths import CACHE
+from lapwing.paths import BUILD, CACHE
 
 FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
 FIRMWARE_END = 1 << 32
@@ -35,6 +36,7 @@ class Command:
 
     arguments: list
     environment: dict
+    console: bool = False  # then it makes a second one, on which a host below Lapwing reports
 
 
 class Bochs:
@@ -67,6 +69,9 @@ class Bochs:
 
     def command(self, machine, port, folder):
         """The command to start it; its files (configuration, log) go to folder."""
+        return self._command(machine, port, folder)
+
+    def _command(self, machine, port, folder, devices=()):
         environment = dict(os.environ, TERM="xterm")
         program = self._program(environment)
         # The firmware of its own release: Bochs 2.7 takes none of 4 MiB, as Debian 13's is.
@@ -93,6 +98,7 @@ class Bochs:
             "panic: action=fatal",
             "error: action=report",
             "info: action=ignore",
+            *devices,
         ]
         configuration = folder / "bochsrc"
         configuration.write_text("\n".join(lines) + "\n")
@@ -102,7 +108,52 @@ class Bochs:
             commands = folder / "debugger"
             commands.write_text("c\n")
             arguments += ["-rc", str(commands)]
-        return Command(arguments, environment)
+        return Command(arguments, environment, console=bool(devices))
+
+
+HOST_PACKAGES = CACHE / "nested-host"
+HOST_ROOT = BUILD / "nested" / "host.cpio"
+HOST_MEMORY = 768  # MiB that the host needs besides its guest's
+# The clock of Bochs needs no checks, calibration is a waste of time, and nothing is to be defended.
+HOST_CMDLINE = ("console=ttyS1,115200 tsc=reliable lpj=1000000 mitigations=off security=none "
+                "nokaslr panic=-1")
+
+
+class Nested(Bochs):
+    """QEMU with KVM without a machine for it: Bochs is an Intel machine, and Debian's kernel runs
+    on it as the host (docs/nested.md). The first serial port is QEMU's, the second the host's."""
+
+    exit_key = "qemu"
+
+    def __init__(self):
+        super().__init__("3.0")
+        self.name = "nested"
+        self.title = "QEMU/KVM on a host in Bochs 3.0"
+        # KVM emulates UMIP where the processor has none, but for SMSW; and a virtual interrupt whose
+        # delivery stops at an EPT violation Bochs reports as the event before it (docs/errata.md).
+        self.default_model = "host,+vmx,-umip,-vmx-apicv-vid"
+
+    def missing(self):
+        if HOST_PACKAGES.is_dir():
+            return super().missing()
+        return "the host's packages are not here: run tools/setup nested"
+
+    def command(self, machine, port, folder):
+        if machine.com2:
+            raise UsageError(f"there is no second serial port with EMU={self.name}")
+        host = folder / "host.img"
+        parameters = (f"CPU={machine.cpu_model or self.default_model} CPUS={machine.cpus} "
+                      f"MEMORY={machine.memory}")
+        start = rf"\vmlinuz.efi initrd=\host.cpio initrd=\disk.cpio {HOST_CMDLINE} {parameters}"
+        disk.make(host, {
+            r"\vmlinuz.efi": HOST_PACKAGES / "vmlinuz",
+            r"\host.cpio": HOST_ROOT,
+            r"\disk.cpio": cpio.archive([cpio.file("disk.img", machine.image.read_bytes())]),
+            r"\startup.nsh": f"{start}\r\n".encode()})
+        below = replace(machine, image=host, cpu_model="corei7_skylake_x", cpus=1,
+                        memory=machine.memory + HOST_MEMORY)
+        return self._command(below, port, folder, (
+            f"com2: enabled=1, mode=socket-client, dev=127.0.0.1:{port}",))
 
 
 class Qemu:
@@ -135,8 +186,10 @@ class Qemu:
 
 BOCHS_3_0 = Bochs("3.0")
 BOCHS_2_7 = Bochs("2.7")
+NESTED = Nested()
 QEMU = Qemu()
-NAMES = {"qemu": QEMU, "bochs": BOCHS_3_0, "bochs-3.0": BOCHS_3_0, "bochs-2.7": BOCHS_2_7}
+NAMES = {"qemu": QEMU, "bochs": BOCHS_3_0, "bochs-3.0": BOCHS_3_0, "bochs-2.7": BOCHS_2_7,
+         "nested": NESTED}
 
 
 def own_bochs():

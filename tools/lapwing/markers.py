@@ -11,6 +11,7 @@ LOG_LINE = re.compile(STAMP)
 CHATTER = re.compile(STAMP + r"(info|debug) |Lapwing |lapwing: (?!refused|returning)")
 VM_STARTED = re.compile(STAMP + r"info  vm (\S+): started")
 VM_STOPPED = re.compile(STAMP + r"info  vm (\S+): stopped: (.*)")
+EXITS = re.compile(STAMP + r"info  vm \S+: +\d+ (\D.*)")  # how many for which reason
 NOT_GIVEN_BACK = re.compile(STAMP + r"error lapwing: (\d+ of \d+ bytes of free memory are left.*)")
 # What a VM that runs beside others prints: its name, "+" when it goes on with a line, the text.
 PART_OF_LINE = re.compile(r"([\w.-]+)\|([ +])(.*)")

@@ -23,7 +23,8 @@ def _die_with_parent():
 
 
 class Session:
-    """Start with `with Session(...) as session`; the serial output is in .log (bytes) as well.
+    """Start with `with Session(...) as session`; the serial output is in .log (bytes) as well,
+    and in .console what a host below Lapwing reports.
 
     All calls come from the thread that created it: the emulator dies with that thread.
     """
@@ -32,9 +33,11 @@ class Session:
         self.emulator = emulator
         self.machine = machine
         self.log = bytearray()
+        self.console = bytearray()
         self.started = time.monotonic()
         self._folder = Path(tempfile.mkdtemp(prefix="lapwing-"))
         self._line = None
+        self._console = None
         self._process = None
         self._terminal = -1
         self._output = bytearray()
@@ -65,17 +68,22 @@ class Session:
                 os.close(slave)
             self._selector.register(self._terminal, selectors.EVENT_READ, self._read_terminal)
             self._selector.register(listener, selectors.EVENT_READ, "listener")
-            while self._line is None:
+            lines = []
+            while len(lines) < 1 + command.console:
                 if self._process.poll() is not None:
                     self.wait(0)
                     raise RuntimeError(f"{self.emulator.title} ended at once:\n"
                                        + self._output[-2000:].decode(errors="replace"))
                 for key, _ in self._selector.select(0.2):
                     if key.data == "listener":
-                        self._line = listener.accept()[0]
+                        lines.append(listener.accept()[0])
                     else:
                         key.data()
             self._selector.unregister(listener)
+        self._line = lines[0]
+        if command.console:
+            self._console = lines[1]
+            self._selector.register(self._console, selectors.EVENT_READ, self._read_console)
         self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(self._line, selectors.EVENT_READ, "line")
 
@@ -88,6 +96,15 @@ class Session:
             self._selector.unregister(self._terminal)
         self._output += data
         del self._output[:-65536]
+
+    def _read_console(self):
+        try:
+            data = self._console.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._selector.unregister(self._console)
+        self.console += data
 
     def read(self, timeout, other=None):
         """What has arrived on the serial line: b"" after timeout seconds, or as soon as the
@@ -140,6 +157,12 @@ class Session:
         log = self._folder / "bochs.log"
         return log.read_text(errors="replace") if log.exists() else text
 
+    def everything(self):
+        """All logs in one, as bytes; of the emulator's the end."""
+        host = b"\n---- the host's console ----\n" + self.console if self.console else b""
+        own = b"\n---- the emulator's log ----\n" + self.emulator_log()[-20000:].encode()
+        return bytes(self.log) + host + own
+
     def wait(self, timeout):
         """The emulator's exit status, or None when it still runs after timeout seconds."""
         end = time.monotonic() + timeout
@@ -156,8 +179,9 @@ class Session:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._selector.close()
-        if self._line:
-            self._line.close()
+        for line in (self._line, self._console):
+            if line:
+                line.close()
         if self._terminal >= 0:
             os.close(self._terminal)
             self._terminal = -1
