@@ -19,8 +19,6 @@ enum { SELECTOR_TI = 1 << 2 };
 enum { TYPE_LDT = 2, TYPE_BUSY_TSS_16 = 3, TYPE_BUSY_TSS = 11 };
 enum { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_LAST = 3 };
 
-#define SEGMENT_RESERVED (MASK(11, 8) | MASK(31, 17))
-
 static bool paging(const struct guest_state *s)
 {
     return s->cr0 & CR0_PG;

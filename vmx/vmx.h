@@ -172,6 +172,8 @@ enum {
     SEGMENT_G = 1 << 15,
     SEGMENT_UNUSABLE = 1 << 16,
 };
+/* A VMCS may not keep these: check them before they are written. */
+#define SEGMENT_RESERVED (MASK(11, 8) | MASK(31, 17))
 
 struct vmx_segment {
     uint64_t base;

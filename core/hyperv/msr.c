@@ -117,8 +117,10 @@ static enum vmx_action lock_and_write(struct vcpu *vcpu, uint32_t msr, uint64_t 
     spin_lock(&hv->lock);
     enum vmx_action action = write_shared(vcpu, msr, value);
     spin_unlock(&hv->lock);
-    if (ept->generation != generation)
+    if (ept->generation != generation) {
+        vcpu->active->vmx.leave |= VMX_ATTEND; /* this one has to forget the old page, too */
         remote_pass_all();
+    }
     return action;
 }
 

@@ -24,24 +24,32 @@ struct hv_segment hv_segment_out(const struct vmx_segment *segment)
     };
 }
 
-static void set_segment(struct vmx_context *vmx, enum vmx_segment_name name,
+/* What is reserved has to be checked before: some processors, and KVM as one, do not store it. */
+static bool set_segment(struct vmx_context *vmx, enum vmx_segment_name name,
                         const struct hv_segment *segment)
 {
     struct vmx_segment value = hv_segment_in(segment);
 
     vmx_set_segment(vmx, name, &value);
+    return (value.access & SEGMENT_UNUSABLE) || !(value.access & SEGMENT_RESERVED);
 }
 
-static void set_segments(struct vmx_context *vmx, const struct hv_initial_context *initial)
+static bool set_segments(struct vmx_context *vmx, const struct hv_initial_context *initial)
 {
-    set_segment(vmx, VMX_CS, &initial->cs);
-    set_segment(vmx, VMX_DS, &initial->ds);
-    set_segment(vmx, VMX_ES, &initial->es);
-    set_segment(vmx, VMX_FS, &initial->fs);
-    set_segment(vmx, VMX_GS, &initial->gs);
-    set_segment(vmx, VMX_SS, &initial->ss);
-    set_segment(vmx, VMX_TR, &initial->tr);
-    set_segment(vmx, VMX_LDTR, &initial->ldtr);
+    const struct hv_segment *segments[] = {
+        [VMX_ES] = &initial->es, [VMX_CS] = &initial->cs,     [VMX_SS] = &initial->ss,
+        [VMX_DS] = &initial->ds, [VMX_FS] = &initial->fs,     [VMX_GS] = &initial->gs,
+        [VMX_TR] = &initial->tr, [VMX_LDTR] = &initial->ldtr,
+    };
+
+    for (unsigned name = 0; name < ARRAY_SIZE(segments); name++)
+        if (!set_segment(vmx, name, segments[name]))
+            return false;
+    return true;
+}
+
+static void set_tables(struct vmx_context *vmx, const struct hv_initial_context *initial)
+{
     vmx_set_idtr(vmx, (struct vmx_table){initial->idtr.base, initial->idtr.limit});
     vmx_set_gdtr(vmx, (struct vmx_table){initial->gdtr.base, initial->gdtr.limit});
 }
@@ -70,8 +78,9 @@ bool hv_set_initial_context(struct context *ctx, const struct hv_initial_context
     struct vmx_context *vmx = &ctx->vmx;
 
     vmx_context_reset(vmx, VMX_POWER_UP);
-    set_segments(vmx, initial);
+    set_tables(vmx, initial);
     /* What VM entry would take besides: real mode, and its data as code. */
     return initial->cr0 & CR0_PE && initial->cs.attributes & SEGMENT_CODE &&
-           set_registers(vmx, initial) && vmx_reload_pdptes(vmx) && vmx_state_error(vmx) == NULL;
+           set_segments(vmx, initial) && set_registers(vmx, initial) && vmx_reload_pdptes(vmx) &&
+           vmx_state_error(vmx) == NULL;
 }
