@@ -359,7 +359,7 @@ enum hv_status hv_vtl_return(struct hv_hypercall *call)
     if (to < 0 || call->input != HV_CALL_VTL_RETURN || control & ~(uint64_t)RETURN_FAST)
         return HV_UNDEFINED;
     hv_unlock_tlbs(vcpu->active);
-    if (hv_waits_for_tlb(&vcpu->contexts[to])) {
+    if (vcpu->contexts[to].hv->waits_for_tlb && hv_waits_for_tlb(&vcpu->contexts[to])) {
         vcpu->active->vmx.leave |= VMX_LEAVE;
         return HV_AGAIN;
     }
