@@ -29,6 +29,7 @@ static void leaves(void)
     is_u64(cpuid(0x40000006, 0).eax, 0x2000a, "the hardware that is used");
     is_u64(cpuid(0x40000007, 0).eax | cpuid(0x4000000a, 0).eax | cpuid(0x4000000c, 0).eax, 0,
            "nothing of the root's, of nesting, of isolation");
+    is_u64(cpuid(0x40000002, 0).eax, 20348, "the build of Windows Server 2022");
     is_u64(cpuid(0x40000081, 0).eax, 0x31235356, "the virtualization stack is VS#1");
     is_u64(cpuid(0x40000082, 0).eax, 4, "with 15 bits of interrupt destination");
     is_u64(own.eax, 0x40000111, "Lapwing's own leaves come behind");

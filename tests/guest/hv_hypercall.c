@@ -107,6 +107,9 @@ static void memory_rules(void)
     is_u64(result_at(0), 0xeeeeeeee, "none of them wrote anything");
     is_u64(hv_call(SPIN_WAIT, i + PAGE_SIZE - 8, 1), HV_SUCCESS,
            "the end of a page; an output that the call does not have");
+    is_u64(hv_call(two, i, i + 8), HV_REPS(2), "output over the input's header");
+    ok(((uint32_t *)in)[2] == 0 && ((uint32_t *)in)[3] == 1, "which was read first");
+    ask_for(ids, 2);
     wrmsr(HV_MSR_HYPERCALL, o | 1);
     is_u64(hv_call(two, i, o), HV_INVALID_ALIGNMENT, "output that may not be written");
     wrmsr(HV_MSR_HYPERCALL, 0);

@@ -295,16 +295,18 @@ static void look_at_xmm(uintptr_t unused)
 
 static volatile uint64_t tsc_in_vtl1;
 
-static void look_at_tsc(uintptr_t unused)
+static void look_at_tsc(uintptr_t adjust)
 {
-    (void)unused;
     tsc_in_vtl1 = rdtsc();
+    wrmsr(MSR_TSC_ADJUST, adjust);
 }
 
 static void one_tsc(void)
 {
-    uint64_t before = rdtsc();
-    vsm_run(look_at_tsc, 0);
+    uint64_t before = rdtsc(), adjust = rdmsr(MSR_TSC_ADJUST);
+    vsm_run(look_at_tsc, adjust + 0x100000);
+    is_u64(rdmsr(MSR_TSC_ADJUST), adjust + 0x100000, "VTL1 sets TSC_ADJUST for all");
+    wrmsr(MSR_TSC_ADJUST, adjust);
     in_range(tsc_in_vtl1, before, rdtsc(), "all VTLs read one TSC");
 }
 
@@ -334,6 +336,21 @@ static void use_assist_page(uintptr_t unused)
 {
     (void)unused;
     vsm_use_assist();
+}
+
+static volatile unsigned changed;
+
+/* What VTL1 finds in its page when it is called, but for the entry reason and its own registers. */
+static void look_at_page(uintptr_t fill)
+{
+    volatile uint8_t *page = vsm_self()->assist;
+    changed = 0;
+    for (unsigned i = 0; i < PAGE_SIZE; i++) {
+        if ((i >= 0x08 && i < 0x0c) || (i >= 0x10 && i < 0x20))
+            continue;
+        changed += page[i] != 0x77;
+        page[i] = (uint8_t)fill;
+    }
 }
 
 static void return_fast(uintptr_t fast)
@@ -368,6 +385,9 @@ static void calls(void)
     rax = 0;
     rcx = HV_CALL_VTL_CALL;
     vsm_run(return_fast, false);
+    vsm_run(look_at_page, 0x77);
+    vsm_run(look_at_page, 0);
+    is_u64(changed, 0, "nothing but the entry reason is written to the page on entry");
 
     uint64_t offsets[2];
     uint8_t *page = page_alloc();
