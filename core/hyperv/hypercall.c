@@ -58,21 +58,16 @@ static uint64_t second_parameter(const struct hv_hypercall *call)
 /* ---- Parameters --------------------------------------------------------------------------------
  */
 
-/* Sizes of the whole lists, all elements included, and of the input's header. */
+/* Sizes of the whole lists, all elements included. */
 struct sizes {
-    size_t in, out, header;
-    size_t done; /* of the input's elements, by earlier executions */
+    size_t in, out;
 };
 
 static struct sizes sizes_of(const struct hv_call *entry, const struct hv_hypercall *call)
 {
-    size_t header = entry->header + call->variable;
-
     return (struct sizes){
-        .in = header + (size_t)call->count * entry->element,
+        .in = entry->header + call->variable + (size_t)call->count * entry->element,
         .out = entry->output + (size_t)call->count * entry->output_element,
-        .header = header,
-        .done = (size_t)call->first * entry->element,
     };
 }
 
@@ -118,7 +113,20 @@ static enum hv_status no_list(struct hv_hypercall *call, gpa_t gpa, unsigned acc
     return action == VMX_STOP ? HV_STOPPED : HV_AGAIN;
 }
 
-static enum hv_status read_memory(struct hv_hypercall *call, struct sizes sizes, uint8_t *in)
+/* Of the elements only those that are not done yet. */
+static void copy_list(const struct hv_hypercall *call, const struct hv_call *entry, size_t size,
+                      const uint8_t *list, uint8_t *in)
+{
+    size_t header = entry->header + call->variable;
+    size_t rest = header + (size_t)call->first * entry->element;
+
+    memcpy(in, list, call->first == 0 ? size : header);
+    if (call->first != 0)
+        memcpy(in + rest, list + rest, size - rest);
+}
+
+static enum hv_status read_memory(struct hv_hypercall *call, const struct hv_call *entry,
+                                  struct sizes sizes, uint8_t *in)
 {
     const struct vm *vm = call->vcpu->vm;
     gpa_t from = first_parameter(call);
@@ -134,9 +142,7 @@ static enum hv_status read_memory(struct hv_hypercall *call, struct sizes sizes,
     const uint8_t *list = context_view(call->vcpu->active, from, EPT_R);
     if (list == NULL)
         return no_list(call, from, 0);
-    size_t rest = sizes.header + sizes.done;
-    memcpy(in, list, sizes.header);
-    memcpy(in + rest, list + rest, sizes.in - rest);
+    copy_list(call, entry, sizes.in, list, in);
     return HV_SUCCESS;
 }
 
@@ -145,7 +151,7 @@ static enum hv_status read_parameters(struct hv_hypercall *call, const struct hv
     struct hv_vp *hv = call->vcpu->hv;
     struct sizes sizes = sizes_of(entry, call);
     enum hv_status status =
-        is_fast(call) ? read_fast(call, sizes, hv->in) : read_memory(call, sizes, hv->in);
+        is_fast(call) ? read_fast(call, sizes, hv->in) : read_memory(call, entry, sizes, hv->in);
 
     if (status != HV_SUCCESS)
         return status;
