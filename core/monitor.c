@@ -109,8 +109,8 @@ static void send_nmi(struct vm *vm, uint32_t number)
 {
     if (!names_processor(vm, &number))
         return;
-    monitor_nmi(vm, number);
     monitor_print("vm %s: vcpu %u: NMI", vm->config->name, number);
+    monitor_nmi(vm, number);
 }
 
 static const struct {

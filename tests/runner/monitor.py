@@ -17,7 +17,7 @@ KEY = b"\x01"
 
 # What is typed, and what has to follow, as regular expressions that match one after the other.
 DIALOGUE = (
-    (b"", r"spin\| ready", r"echo\| \? "),
+    (b"", r"(?s)(?=.*spin\| ready)(?=.*echo\| \? )"),  # in either order
     (KEY + b"h", r"Ctrl-A, then a letter", r"v   the VMs and their processors", r"Na  the local",
      r"p   pause the VM", r"Ctrl-A  types one Ctrl-A"),
     (KEY + b"v", r"\* 0: vm spin: 64 MiB, \d+\.\d+ s of its time, 2 vCPUs, 1 VTLs, gets what is typed",
