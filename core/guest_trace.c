@@ -63,39 +63,42 @@ static const enum trace_type types[] = {
     [APIC_TRACE_ERROR] = TRACE_ERROR,     [APIC_TRACE_WRITE] = TRACE_WRITE,
 };
 
+static void put_message(const struct vm *vm, const struct apic_trace *what, enum trace_type type)
+{
+    const struct apic_msg *msg = what->msg;
+    bool accepted = type == TRACE_ACCEPT;
+    uint64_t dest = msg->dest | (uint64_t)msg->wide << 32;
+
+    put(vm, context_of(what->lapic), type, message_info(msg), accepted ? sender(msg) : dest,
+        what->a);
+}
+
 static void trace_apic(void *arg, const struct apic_trace *what)
 {
     const struct vm *vm = arg;
+    const struct context *ctx = context_of(what->lapic);
     enum trace_type type = types[what->kind];
-    uint16_t info = what->msg != NULL ? message_info(what->msg) : 0;
-    uint64_t a = what->a, b = what->b;
 
     if (!trace_wants(vm->trace, type))
         return;
+    if (what->msg != NULL) {
+        put_message(vm, what, type);
+        return;
+    }
     switch (what->kind) {
-    case APIC_TRACE_ROUTE:
-    case APIC_TRACE_DROP:
-        b = a;
-        a = what->msg->dest | (uint64_t)what->msg->wide << 32;
-        break;
-    case APIC_TRACE_POST:
-        a = sender(what->msg);
-        break;
     case APIC_TRACE_DISPATCH:
     case APIC_TRACE_EOI:
     case APIC_TRACE_WRITE:
-        info = (uint16_t)a;
-        a = b;
-        b = 0;
+        put(vm, ctx, type, (uint16_t)what->a, what->b, 0);
         break;
     case APIC_TRACE_ARM:
     case APIC_TRACE_TIMER:
-        a = host_tsc(vm, a);
+        put(vm, ctx, type, 0, host_tsc(vm, what->a), 0);
         break;
     default:
+        put(vm, ctx, type, 0, what->a, what->b);
         break;
     }
-    put(vm, context_of(what->lapic), type, info, a, b);
 }
 
 apic_trace_hook *guest_trace_apic_hook(const struct vm *vm)
