@@ -68,7 +68,7 @@ uint32_t pio_bus_read(struct pio_bus *bus, uint16_t port, unsigned size)
     if (device && takes_whole(device, port, size))
         return read_part(bus, device, port, size);
     uint32_t value = read_part(bus, device, port, 1);
-    for (unsigned i = 1; i < size; i++)
+    for (unsigned i = 1; i < size && i < sizeof(value); i++)
         value |= read_part(bus, at(bus, port + i), port + i, 1) << (i * 8);
     return value;
 }
