@@ -102,7 +102,7 @@ static __attribute__((noinline)) void trace_self_ipi(struct lapic *lapic, uint8_
 
 void lapic_self_ipi(struct lapic *lapic, uint8_t vector)
 {
-    if (apic_unlikely(lapic->domain->calls.trace != NULL)) {
+    if (apic_unlikely(lapic->traced)) {
         trace_self_ipi(lapic, vector);
     } else {
         self_ipi(lapic, vector);

@@ -123,6 +123,7 @@ bool lapic_init(struct lapic *lapic, struct apic_domain *domain, const struct la
         .id32 = params->id32,
         .group = params->group,
         .base = params->bsp ? APIC_BASE_BSP : 0,
+        .traced = domain->calls.trace != NULL,
     };
     init_post(lapic);
     to_power_on(lapic);

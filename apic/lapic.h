@@ -67,6 +67,7 @@ struct lapic {
     uint32_t enabled;  /* SVR bit 8 in force */
     uint8_t id8;       /* xAPIC ID in force */
     bool error_armed;  /* the next error may interrupt */
+    bool traced;       /* the domain has had a trace hook when this was made */
     bool lint_line[2]; /* level of LINT0 and LINT1 */
     bool lint_remote_irr[2];
 };

@@ -179,13 +179,13 @@ static void act_quietly(struct lapic *lapic, uint32_t reg, uint32_t value)
 static __attribute__((noinline)) void trace_and_act(struct lapic *lapic, uint32_t reg,
                                                     uint32_t value)
 {
-    apic_trace(lapic->domain, APIC_TRACE_WRITE, lapic, NULL, reg, value);
+    lapic_trace(lapic, APIC_TRACE_WRITE, reg, value);
     act_quietly(lapic, reg, value);
 }
 
 static inline void act(struct lapic *lapic, uint32_t reg, uint32_t value)
 {
-    if (apic_unlikely(lapic->domain->calls.trace != NULL)) {
+    if (apic_unlikely(lapic->traced)) {
         trace_and_act(lapic, reg, value);
     } else {
         act_quietly(lapic, reg, value);

@@ -32,8 +32,7 @@ static void start(struct lapic *lapic, uint64_t now)
     uint32_t count = *lapic_reg(lapic, APIC_TIMER_INITIAL);
     lapic->timer.armed = count != 0;
     lapic->timer.deadline = now + ticks(lapic, count);
-    apic_trace(lapic->domain, APIC_TRACE_ARM, lapic, NULL, count != 0 ? lapic->timer.deadline : 0,
-               0);
+    lapic_trace(lapic, APIC_TRACE_ARM, count != 0 ? lapic->timer.deadline : 0, 0);
 }
 
 static void disarm(struct lapic *lapic)
@@ -66,7 +65,7 @@ bool lapic_timer_expire(struct lapic *lapic, uint64_t now)
     if (!is_due(timer, now)) {
         return false;
     }
-    apic_trace(lapic->domain, APIC_TRACE_TIMER, lapic, NULL, timer->deadline, 0);
+    lapic_trace(lapic, APIC_TRACE_TIMER, timer->deadline, 0);
     if (timer->mode == APIC_TIMER_PERIODIC) {
         reload(lapic, now);
     } else {
@@ -183,7 +182,7 @@ bool lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value)
     bool delivered = is_due(timer, now) && lapic_timer_expire(lapic, now);
     timer->deadline = value;
     timer->armed = value != 0;
-    apic_trace(lapic->domain, APIC_TRACE_ARM, lapic, NULL, value, 0);
+    lapic_trace(lapic, APIC_TRACE_ARM, value, 0);
     delivered |= is_due(timer, now) && lapic_timer_expire(lapic, now);
     return delivered;
 }

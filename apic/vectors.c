@@ -162,7 +162,7 @@ uint8_t lapic_acknowledge(struct lapic *lapic)
     *vector_word(lapic, APIC_IRR, vector) &= ~vector_bit(vector);
     *vector_word(lapic, APIC_ISR, vector) |= vector_bit(vector);
     lapic_update_ppr(lapic);
-    apic_trace(lapic->domain, APIC_TRACE_DISPATCH, lapic, NULL, vector, 0);
+    lapic_trace(lapic, APIC_TRACE_DISPATCH, vector, 0);
     return vector;
 }
 
@@ -179,7 +179,7 @@ void lapic_eoi_exit(struct lapic *lapic, uint8_t vector)
     struct apic_domain *domain = lapic->domain;
     bool level = (*vector_word(lapic, APIC_TMR, vector) & vector_bit(vector)) != 0;
     bool suppressed = (*lapic_reg(lapic, APIC_SVR) & APIC_SVR_SUPPRESS_EOI) != 0;
-    apic_trace(domain, APIC_TRACE_EOI, lapic, NULL, vector, level && !suppressed);
+    lapic_trace(lapic, APIC_TRACE_EOI, vector, level && !suppressed);
     if (level && !suppressed) {
         for (unsigned i = 0; i < domain->ioapics; i++) {
             ioapic_eoi(domain->ioapic[i], lapic->group, vector);

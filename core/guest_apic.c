@@ -291,7 +291,7 @@ static __attribute__((noinline)) bool inject_one(struct context *ctx)
 }
 
 /* @window: something else waits for one. */
-static void inject(struct context *ctx, bool window)
+static inline __attribute__((always_inline)) void inject(struct context *ctx, bool window)
 {
     bool more = lapic_pending(&ctx->lapic) >= 0;
 
@@ -306,9 +306,9 @@ void guest_apic_sample_lint0(struct context *ctx)
 {
     bool level = machine_intr(&ctx->vcpu->vm->machine);
 
-    if (level == ctx->lint0)
+    if (level == ((ctx->external & EXTERNAL_LINT0) != 0))
         return;
-    ctx->lint0 = level;
+    ctx->external ^= EXTERNAL_LINT0;
     lapic_lint(&ctx->lapic, 0, level);
 }
 
@@ -317,9 +317,9 @@ void guest_apic_sample_lint0(struct context *ctx)
  * 3A, "Local Vector Table", delivery mode ExtINT. The level may be gone once it was acknowledged,
  * and must not be taken for another request. Whether one still waits for the guest to take it.
  */
-static __attribute__((noinline)) bool inject_external(struct context *ctx)
+static bool inject_external(struct context *ctx)
 {
-    if (!ctx->extint && !lapic_extint(&ctx->lapic))
+    if (!(ctx->external & EXTERNAL_MESSAGE) && !lapic_extint(&ctx->lapic))
         return false;
     if (!vmx_can_take_interrupt(&ctx->vmx))
         return true;
@@ -329,8 +329,8 @@ static __attribute__((noinline)) bool inject_external(struct context *ctx)
         ctx->state = CONTEXT_RUNNABLE;
         guest_trace(ctx, TRACE_INJECT, APIC_EXTINT << 8 | (unsigned)vector, 0, 0);
     }
-    ctx->extint = false;
-    if (!ctx->lint0)
+    ctx->external &= ~(unsigned)EXTERNAL_MESSAGE;
+    if (ctx->external == 0)
         return false;
     epoch_enter();
     guest_apic_sample_lint0(ctx);
@@ -358,15 +358,27 @@ bool guest_apic_has_changed(const struct context *ctx)
            auto_eoi(ctx) != ctx->apic_auto_eoi;
 }
 
-void guest_apic_deliver(struct context *ctx)
+static inline __attribute__((always_inline)) void deliver(struct context *ctx, bool window)
 {
-    if (guest_apic_has_changed(ctx))
-        adapt(ctx);
-    bool window = (ctx->lint0 || ctx->extint) && inject_external(ctx);
     if (vmx_apic_in(ctx->vmx.apic_help, VMX_APIC_DELIVERY))
         update_processor(ctx, window);
     else
         inject(ctx, window);
+}
+
+static __attribute__((noinline)) void deliver_with_external(struct context *ctx)
+{
+    deliver(ctx, inject_external(ctx));
+}
+
+void guest_apic_deliver(struct context *ctx)
+{
+    if (guest_apic_has_changed(ctx))
+        adapt(ctx);
+    if (ctx->external != 0)
+        deliver_with_external(ctx);
+    else
+        deliver(ctx, false);
 }
 
 /* ---- Accesses ----------------------------------------------------------------------------------
@@ -414,8 +426,9 @@ bool guest_apic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
         vcpu->active->vmx.leave |= VMX_ATTEND;
         return ok;
     }
-    guest_apic_deliver(vcpu->active);
-    if (lapic_timer_deadline(lapic_of(vcpu)) != vcpu->apic_due)
+    struct context *only = &vcpu->contexts[0]; /* there are no VTLs without Hyper-V's interface */
+    guest_apic_deliver(only);
+    if (lapic_timer_deadline(&only->lapic) != vcpu->apic_due)
         vcpu_set_timer(vcpu);
     return ok;
 }

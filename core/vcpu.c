@@ -209,7 +209,7 @@ static void take_init(struct context *ctx)
     ctx->vcpu->regs.gpr[VMX_RDX] = cpuid(1, 0).eax; /* as the guest sees it */
     vmx_context_reset(&ctx->vmx, VMX_INIT);
     ctx->nmis = 0;
-    ctx->extint = false;
+    ctx->external &= ~(unsigned)EXTERNAL_MESSAGE;
     ctx->state = ctx->lapic.base & APIC_BASE_BSP ? CONTEXT_RUNNABLE : CONTEXT_WAITS_FOR_SIPI;
 }
 
@@ -251,7 +251,8 @@ static void take_events(struct context *ctx, const struct lapic_events *events)
     context_take_nmis(ctx, events->nmi);
     if (events->sipi && alone)
         take_sipi(ctx, events->sipi_vector);
-    ctx->extint |= events->extint;
+    if (events->extint)
+        ctx->external |= EXTERNAL_MESSAGE;
 }
 
 /* Brings the APICs up to date: their timers and what others posted. */
@@ -368,10 +369,10 @@ static bool keeps_time(const struct vcpu *vcpu)
 }
 
 /* Host TSC at which something is due that no interrupt announces. */
-static uint64_t next_deadline(struct vcpu *vcpu)
+static uint64_t next_deadline(struct vcpu *vcpu, uint64_t apic_due)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t due = lapic_timer_deadline(&vcpu->contexts[0].lapic);
+    uint64_t due = apic_due;
 
     if (keeps_time(vcpu)) {
         due = min(due, machine_due_tsc(&vm->machine));
@@ -385,8 +386,10 @@ static uint64_t next_deadline(struct vcpu *vcpu)
 /* Nothing else of it changes while the guest runs without an interrupt that ends the run. */
 void vcpu_set_timer(struct vcpu *vcpu)
 {
-    vcpu->apic_due = lapic_timer_deadline(&vcpu->contexts[0].lapic);
-    timer_set(min(next_deadline(vcpu), sched_turn_end()));
+    uint64_t apic_due = lapic_timer_deadline(&vcpu->contexts[0].lapic);
+
+    vcpu->apic_due = apic_due;
+    timer_set(min(next_deadline(vcpu, apic_due), sched_turn_end()));
 }
 
 static void announce_lower(struct vcpu *vcpu)
@@ -509,7 +512,7 @@ static enum run_result run(struct vcpu *vcpu, uint64_t *deadline)
             return RUN_FINISHED;
         }
         if (vcpu->active->state != CONTEXT_RUNNABLE) {
-            *deadline = next_deadline(vcpu);
+            *deadline = next_deadline(vcpu, lapic_timer_deadline(&vcpu->contexts[0].lapic));
             return RUN_SLEEPS;
         }
         if (time_now_tsc() >= sched_turn_end())

@@ -23,6 +23,11 @@ enum context_state {
     CONTEXT_WAITS_FOR_SIPI,
 };
 
+enum {
+    EXTERNAL_LINT0 = 1,   /* the level that the APIC was last told */
+    EXTERNAL_MESSAGE = 2, /* an ExtINT message has arrived and was not taken */
+};
+
 /* One virtual processor in one VTL. */
 struct context {
     struct vmx_context vmx;
@@ -37,9 +42,8 @@ struct context {
     struct hv_context *hv; /* NULL: without Hyper-V's interface */
     unsigned vtl;
     enum context_state state;
-    unsigned nmis; /* owed to the guest, 0 to 2 */
-    bool lint0;    /* the level that the APIC was last told */
-    bool extint;   /* an ExtINT message has arrived and was not taken */
+    unsigned nmis;     /* owed to the guest, 0 to 2 */
+    unsigned external; /* EXTERNAL_...: what may be an external (8259-style) interrupt */
 };
 
 enum vcpu_hit { VCPU_NOT_HIT, VCPU_STEPPED, VCPU_AT_BREAKPOINT };

@@ -117,7 +117,22 @@ static enum vmx_outcome exit_xsetbv(struct vmx_context *ctx)
     return vmx_act(ctx, allowed && vmx_write_xcr0(ctx, value) ? VMX_NEXT : VMX_RAISE_GP, NULL);
 }
 
+static enum vmx_outcome exit_unexpected(struct vmx_context *ctx)
+{
+    uint32_t reason = vmread32(EXIT_REASON);
+    const char *name = vmx_exit_name(reason & EXIT_REASON_BASIC);
+    if (!(reason & EXIT_REASON_ENTRY_FAILED))
+        return vmx_fail(ctx, "unexpected VM exit 0x%x (%s)", reason, name ? name : "unknown");
+    const char *rule = vmx_state_error(ctx);
+    return vmx_fail(ctx, "VM entry failed: 0x%x (%s): %s", reason, name ? name : "unknown",
+                    rule ? rule : "no rule known to us is broken");
+}
+
+/* All that nobody handles are filled in first: an exit asks for no handler that is missing. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 static exit_handler *const handlers[VMX_EXIT_REASONS] = {
+    [0 ... VMX_EXIT_REASONS - 1] = exit_unexpected,
     [EXIT_EXCEPTION_OR_NMI] = exit_exception,
     [EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
     [EXIT_TRIPLE_FAULT] = exit_triple_fault,
@@ -162,6 +177,7 @@ static exit_handler *const handlers[VMX_EXIT_REASONS] = {
     [EXIT_XSETBV] = exit_xsetbv,
     [EXIT_APIC_WRITE] = exit_apic_write,
 };
+#pragma GCC diagnostic pop
 
 /* For the coming entry: what the exit path leaves out while nothing asks for it. */
 static void prepare_rarely(struct vmx_context *ctx)
@@ -181,17 +197,6 @@ static enum vmx_outcome entry_failed(struct vmx_context *ctx, enum enter_result 
         panic("VM entry without a current VMCS");
     uint32_t error = vmread32(INSTRUCTION_ERROR);
     return vmx_fail(ctx, "VM entry failed: error %u, %s", error, instruction_error_text(error));
-}
-
-static __attribute__((noinline)) enum vmx_outcome unexpected(struct vmx_context *ctx,
-                                                             uint32_t reason)
-{
-    const char *name = vmx_exit_name(reason & EXIT_REASON_BASIC);
-    if (!(reason & EXIT_REASON_ENTRY_FAILED))
-        return vmx_fail(ctx, "unexpected VM exit 0x%x (%s)", reason, name ? name : "unknown");
-    const char *rule = vmx_state_error(ctx);
-    return vmx_fail(ctx, "VM entry failed: 0x%x (%s): %s", reason, name ? name : "unknown",
-                    rule ? rule : "no rule known to us is broken");
 }
 
 /* After an exit that ended so, or with ctx->leave or ctx->event set: whether to enter again. */
@@ -236,8 +241,8 @@ static struct vmx_context *switched(struct vmx_context *ctx)
 static inline __attribute__((always_inline)) struct vmx_context *handle(struct vmx_context *ctx,
                                                                         uint64_t reason)
 {
-    if (reason >= VMX_EXIT_REASONS || !handlers[reason]) {
-        ctx->outcome = unexpected(ctx, reason);
+    if (reason >= VMX_EXIT_REASONS) {
+        ctx->outcome = exit_unexpected(ctx);
         return NULL;
     }
     ctx->exits[reason]++;

@@ -29,11 +29,11 @@ static int start(void **state)
 
     (void)state;
     rig_init(&rig, &config, 4);
+    rig.domain.calls.trace = hook;
     a = rig_add(&rig, 0x23, 0);
     b = rig_add(&rig, 0x123, 0);
     rig_enable(a);
     rig_enable(b);
-    rig.domain.calls.trace = hook;
     count = looked_at = 0;
     return 0;
 }
