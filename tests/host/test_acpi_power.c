@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "drivers/host/acpi_power.h"
+#include "tests/host/acpi_memory.h"
 
 enum {
-    MEMORY_SIZE = 0x2000,
     RSDP = 0x100,
     XSDT = 0x200,
     FADT = 0x400,
@@ -22,43 +22,15 @@ enum {
     FUZZ_ROUNDS = 50000,
 };
 
-static uint8_t memory[MEMORY_SIZE];
-
 /* What iasl makes of a DSDT with \_S5. */
 static const uint8_t compiled_dsdt[] = {
 #include "dsdt.inc"
 };
 
-static const void *map(paddr_t address, uint64_t size)
-{
-    return address < MEMORY_SIZE && size <= MEMORY_SIZE - address ? memory + address : NULL;
-}
-
-static void put(uint32_t at, uint64_t value, int bytes)
-{
-    memcpy(memory + at, &value, (size_t)bytes);
-}
-
-static void fix_checksum(uint32_t at, uint32_t size, uint32_t checksum_at)
-{
-    uint8_t sum = 0;
-    memory[at + checksum_at] = 0;
-    for (uint32_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + memory[at + i]);
-    memory[at + checksum_at] = (uint8_t)-sum;
-}
-
-static void finish_table(uint32_t at, const char *signature, uint32_t length)
-{
-    memcpy(memory + at, signature, 4);
-    put(at + 4, length, 4);
-    fix_checksum(at, length, 9);
-}
-
 static void put_dsdt(const uint8_t *aml, uint32_t length)
 {
     memcpy(memory + DSDT + 36, aml, length);
-    finish_table(DSDT, "DSDT", 36 + length);
+    make_table(DSDT, "DSDT", 36 + length);
 }
 
 #define AML(...)                                                                                   \
@@ -78,7 +50,7 @@ static int make_tables(void **state)
     fix_checksum(RSDP, 20, 8);
     fix_checksum(RSDP, 36, 32);
     put(XSDT + 36, FADT, 8);
-    finish_table(XSDT, "XSDT", 44);
+    make_table(XSDT, "XSDT", 44);
     put(FADT + 40, DSDT, 4);
     put(FADT + 48, 0xb2, 4);
     put(FADT + 52, 2, 1);
@@ -87,7 +59,7 @@ static int make_tables(void **state)
     put(FADT + 116, 0x01000801, 4);
     put(FADT + 120, 0xcf9, 8);
     put(FADT + 128, 0x0f, 1);
-    finish_table(FADT, "FACP", FADT_SIZE);
+    make_table(FADT, "FACP", FADT_SIZE);
     memcpy(memory + DSDT, compiled_dsdt, sizeof(compiled_dsdt));
     return 0;
 }
