@@ -173,3 +173,8 @@ void cpu_wait(void)
                      :
                      : "memory");
 }
+
+void cpu_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+}

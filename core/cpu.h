@@ -2,8 +2,8 @@
 /*
  * The per-CPU area, reached through GS, and what every processor is set up with.
  *
- * The hypervisor runs with interrupts disabled; only cpu_wait() opens them. So a handler never
- * interrupts other hypervisor code, and locks need not mask interrupts.
+ * The hypervisor runs with interrupts disabled; only cpu_wait() and cpu_take_interrupts() open
+ * them. So a handler never interrupts other hypervisor code, and locks need not mask interrupts.
  */
 #ifndef LAPWING_CORE_CPU_H
 #define LAPWING_CORE_CPU_H
@@ -79,6 +79,9 @@ vaddr_t cpu_idt_base(void);
  * wake-up that became pending before the call is not lost. Returns after any interrupt.
  */
 void cpu_wait(void);
+
+/* The same without waiting: has those handled that are pending. */
+void cpu_take_interrupts(void);
 
 /* For start-up code: allocates an area with its stacks; NULL when memory is short. */
 struct cpu *cpu_create(uint32_t apic_id);
