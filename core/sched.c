@@ -94,9 +94,6 @@ static void run_turn(struct queue *queue, struct vcpu *vcpu)
     unlock(queue);
     if (result == RUN_FINISHED)
         vm_vcpu_finished(vcpu->vm);
-    /* Those that made no exit, as on Bochs while guests have interrupts disabled: docs/errata.md.
-     */
-    cpu_take_interrupts();
 }
 
 /* Others may have given it work in the meantime: their interrupt then ends the wait at once. */

@@ -459,7 +459,10 @@ static bool enter(struct vcpu *vcpu)
 
     vcpu_set_timer(vcpu);
     vmx_watch_pauses(&ctx->vmx, sched_others_wait());
-    switch (__builtin_expect(vcpu->steps, false) ? gdb_step(vcpu) : vmx_run(&ctx->vmx)) {
+    enum vmx_outcome outcome =
+        __builtin_expect(vcpu->steps, false) ? gdb_step(vcpu) : vmx_run(&ctx->vmx);
+    cpu_take_interrupts(); /* those that made no exit: docs/errata.md, "Bochs 2.7's and 3.0's" */
+    switch (outcome) {
     case VMX_RESUME:
     case VMX_PREEMPTED:
     case VMX_STOPPED:

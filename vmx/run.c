@@ -39,11 +39,9 @@ static enum vmx_outcome exit_external_interrupt(struct vmx_context *ctx)
     return VMX_PREEMPTED;
 }
 
-/* Also takes the host interrupts that are pending. */
 static enum vmx_outcome exit_preemption_timer(struct vmx_context *ctx)
 {
     (void)ctx;
-    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
     return VMX_PREEMPTED;
 }
 

@@ -584,7 +584,8 @@ void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
  * A host interrupt that is pending on entry
  * ends it as VMX_PREEMPTED: who first posts work and then interrupts this processor is heard.
  * Bochs (2.7 and 3.0) loses sight of host interrupts while a guest runs that was entered with
- * RFLAGS.IF clear, until the guest changes IF or leaves: there policy.stay bounds the delay.
+ * RFLAGS.IF clear, until the guest changes IF or leaves: there policy.stay bounds the delay, and
+ * the caller lets in what is pending then.
  * Changes of ctx->ept, made before the call or before such an interrupt, are in force; those that
  * the client makes while it answers are if it sets a bit of ctx->leave.
  */
