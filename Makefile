@@ -30,7 +30,7 @@ HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=
   -fno-pic -fno-pie -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
   -fno-stack-protector -fcf-protection=none -fno-strict-aliasing -fno-common
 
-HV_C := $(wildcard core/*.c core/hyperv/*.c vmx/*.c apic/*.c drivers/host/*.c drivers/guest/*.c)
+HV_C := $(wildcard core/*.c core/*/*.c vmx/*.c apic/*.c drivers/host/*.c drivers/guest/*.c)
 HV_ASM := $(wildcard core/*.asm vmx/*.asm drivers/host/*.asm)
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o)
 
@@ -55,7 +55,7 @@ $(O)/gen/font.psf: $(FONT)
 $(O)/hv/drivers/host/font.asm.o: $(O)/gen/font.psf
 
 # The guest's DSDT as the inside of a C array.
-$(O)/gen/dsdt.aml: core/dsdt.asl
+$(O)/gen/dsdt.aml: core/guest/dsdt.asl
 	@mkdir -p $(@D)
 	$(call say,IASL)
 	$(Q)$(IASL) -we -p $(O)/gen/dsdt $< >$(O)/gen/dsdt.log || { cat $(O)/gen/dsdt.log; exit 1; }
@@ -63,7 +63,7 @@ $(O)/gen/dsdt.aml: core/dsdt.asl
 $(O)/gen/dsdt.inc: $(O)/gen/dsdt.aml
 	$(Q)od -An -v -tu1 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
 
-$(O)/hv/core/guest_acpi.o $(O)/host/core/guest_acpi.o $(O)/host/tests/host/test_acpi_power.o: \
+$(O)/hv/core/guest/acpi.o $(O)/host/core/guest/acpi.o $(O)/host/tests/host/test_acpi_power.o: \
   $(O)/gen/dsdt.inc
 
 $(O)/lapwing.elf: $(HV_OBJ) linker.ld
@@ -94,7 +94,7 @@ $(O)/host/%.o: %.c Makefile
 
 # docs/configuration.md, from the table that the parser uses.
 CONFIG_DOCS = $(O)/host/tools/config_docs
-$(CONFIG_DOCS): $(patsubst %.c,$(O)/host/%.o,tools/config_docs.c core/config_keys.c core/config_value.c core/format.c)
+$(CONFIG_DOCS): $(patsubst %.c,$(O)/host/%.o,tools/config_docs.c core/config/keys.c core/config/value.c core/format.c)
 	$(call say,LD)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^
 

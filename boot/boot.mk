@@ -16,8 +16,8 @@ CHECK_C := $(addprefix boot/,application.c console.c cpu_list.c files.c firmware
   memory_map.c processor.c) core/calendar.c core/format.c core/string.c \
   drivers/host/acpi.c drivers/host/uart.c vmx/caps.c vmx/mitigations.c
 BOOT_C := $(CHECK_C) $(addprefix boot/,guests.c hypervisor.c leave.c load_options.c main.c) \
-  $(wildcard core/config*.c core/image*.c) core/guest_files.c core/guest_layout.c \
-  core/guest_memory.c core/page_tables.c
+  $(wildcard core/config/*.c core/image/*.c) core/guest/files.c core/guest/layout.c \
+  core/guest/memory.c core/page_tables.c
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/payload.o
 CHECK_OBJ := $(CHECK_C:%.c=$(O)/efi/%.o) $(O)/efi/boot/check.o
 

@@ -3,8 +3,8 @@
 #include "boot/boot.h"
 
 #include "boot/load_options.h"
-#include "core/guest_files.h"
-#include "core/image.h"
+#include "core/guest/files.h"
+#include "core/image/image.h"
 #include "core/string.h"
 
 /* What the hypervisor takes beside the guest's memory. EPT with 4 KiB pages, which some processors

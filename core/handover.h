@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 #include "core/layout.h"
 
 #define HANDOVER_MAGIC 0x676e697770614c01ull /* "\1Lapwing", little endian */

@@ -3,7 +3,7 @@
 #ifndef LAPWING_CORE_PANIC_H
 #define LAPWING_CORE_PANIC_H
 
-#include "core/config.h"
+#include "core/config/config.h"
 #include "core/types.h"
 
 struct trap_frame;

@@ -10,7 +10,7 @@
 #ifndef LAPWING_CORE_TRACE_H
 #define LAPWING_CORE_TRACE_H
 
-#include "core/config.h"
+#include "core/config/config.h"
 #include "core/cpu.h"
 #include "core/types.h"
 

@@ -7,9 +7,9 @@
 
 #include "apic/lapic.h"
 #include "core/cpu.h"
-#include "core/cpuid.h"
-#include "core/guest_start.h"
-#include "core/msr.h"
+#include "core/guest/cpuid.h"
+#include "core/guest/msr.h"
+#include "core/guest/start.h"
 #include "core/sched.h"
 #include "core/vm.h"
 #include "vmx/vmx.h"
@@ -62,7 +62,7 @@ struct vcpu {
     uint16_t enabled;                     /* bit n: VTL n is enabled on this processor */
     struct context *active;               /* which one runs when the processor does */
     struct hv_vp *hv;                     /* NULL: without Hyper-V's interface */
-    const struct context *notified; /* gets the notifications of its posts: core/guest_ipi.c */
+    const struct context *notified; /* gets the notifications of its posts: core/guest/ipi.c */
     _Atomic uint32_t held;          /* bits of enum vm_holder; 0: it may run */
     bool steps;                     /* GDB wants one instruction only */
     enum vcpu_hit gdb_hit;          /* why it was held for GDB */

@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 
 #include "apic/domain.h"
-#include "core/config.h"
-#include "core/guest_memory.h"
-#include "core/guest_start.h"
+#include "core/config/config.h"
+#include "core/guest/machine.h"
+#include "core/guest/memory.h"
+#include "core/guest/start.h"
 #include "core/handover.h"
-#include "core/machine.h"
 #include "core/time.h"
 #include "core/types.h"
 #include "vmx/apic.h"
@@ -39,7 +39,7 @@ struct vm {
     unsigned vtls; /* how many Virtual Trust Levels its processors can have, 1 to VM_VTLS_MAX */
     struct ept ept[VM_VTLS_MAX]; /* by VTL */
     struct apic_domain apic;
-    uint64_t *ipi_table[VM_VTLS_MAX]; /* core/guest_ipi.c; NULL without IPI virtualization */
+    uint64_t *ipi_table[VM_VTLS_MAX]; /* core/guest/ipi.c; NULL without IPI virtualization */
     uint16_t ipi_last;
     vmx_apic_set apic_help; /* of the processor, as far as it has it and the configuration allows */
     struct machine machine;

@@ -3,9 +3,9 @@
 #include "core/vm_console.h"
 
 #include "core/bits.h"
+#include "core/guest/machine.h"
 #include "core/log.h"
-#include "core/machine.h"
-#include "core/monitor.h"
+#include "core/monitor/monitor.h"
 #include "core/spinlock.h"
 #include "core/string.h"
 #include "core/vm.h"

@@ -8,7 +8,8 @@
  *
  * What is typed goes to one VM at a time, of those that take input, and nowhere while there is
  * none. Ctrl-A n goes to the next of them, Ctrl-A Ctrl-A types one Ctrl-A, and Ctrl-A with any
- * other letter, and a number before it if wanted, is an order to the monitor (core/monitor.h).
+ * other letter, and a number before it if wanted, is an order to the monitor
+ * (core/monitor/monitor.h).
  */
 #ifndef LAPWING_CORE_VM_CONSOLE_H
 #define LAPWING_CORE_VM_CONSOLE_H

@@ -2,10 +2,10 @@
 /* Prints docs/configuration.md: the keys of the configuration file from the parser's own table. */
 #include <stdio.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 static const char head[] =
-    "<!-- Made by \"make docs\" from core/config_keys.c. -->\n"
+    "<!-- Made by \"make docs\" from core/config/keys.c. -->\n"
     "# Configuration\n"
     "\n"
     "Lapwing reads `" CONFIG_FILE "` on the EFI system partition: text in UTF-8, one\n"

@@ -2,7 +2,7 @@
 /*
  * What the processor itself does for a context's local APIC: SDM Vol 3C, "APIC Virtualization and
  * Virtual Interrupts". Which part of it is right for an APIC at a moment is core's to say
- * (core/guest_apic.c); how it is asked for is here.
+ * (core/guest/apic.c); how it is asked for is here.
  */
 #ifndef LAPWING_VMX_APIC_H
 #define LAPWING_VMX_APIC_H

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/cpuid.h"
+#include "core/guest/cpuid.h"
 #include "vmx/vmx.h"
 
 struct context;

@@ -2,10 +2,10 @@
 /* Intercept messages, and the accesses to memory that cause them. */
 #include "core/hyperv/intercept.h"
 
-#include "core/guest_trace.h"
+#include "core/emulate/linear.h"
+#include "core/guest/trace.h"
 #include "core/hyperv/vp.h"
 #include "core/hyperv/vtl.h"
-#include "core/linear.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/string.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The synthetic MSRs. Scope and layout of each: TLFS, in the chapter of its subject. */
-#include "core/guest_apic.h"
+#include "core/guest/apic.h"
 #include "core/hyperv/crash.h"
 #include "core/hyperv/vp.h"
 #include "core/log.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* HvCallTranslateVirtualAddress and HvCallTranslateVirtualAddressEx. */
+#include "core/emulate/linear.h"
 #include "core/hyperv/secure.h"
 #include "core/hyperv/vtl.h"
-#include "core/linear.h"
 #include "core/remote.h"
 #include "core/string.h"
 #include "core/x86.h"

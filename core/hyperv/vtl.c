@@ -3,8 +3,8 @@
 #include "core/hyperv/vtl.h"
 
 #include "core/epoch.h"
-#include "core/guest_apic.h"
-#include "core/guest_trace.h"
+#include "core/guest/apic.h"
+#include "core/guest/trace.h"
 #include "core/hyperv/protect.h"
 #include "core/hyperv/secure.h"
 #include "core/remote.h"

@@ -57,7 +57,7 @@ $(FUZZ_TARGETS): $(O)/fuzz/%: $(O)/fuzz/tests/host/%.o $(FUZZ_SRC:%.c=$(O)/fuzz/
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
 $(O)/fuzz/fuzz_config: $(patsubst %.c,$(O)/fuzz/%.o,tests/host/fuzz_config.c boot/load_options.c \
-  core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c core/format.c)
+  core/config/config.c core/config/keys.c core/config/value.c core/config/vcpus.c core/format.c)
 	$(call say,LD)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "boot/load_options.h"
-#include "core/config.h"
+#include "core/config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

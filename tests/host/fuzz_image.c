@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/image_start32.c core/image_flat.c core/image_firmware.c
- * links: core/image_pvh.c core/image_multiboot2.c core/guest_layout.c core/guest_memory.c
+/* links: core/image/image.c core/image/plan.c core/image/elf.c core/image/linux.c
+ * links: core/image/multiboot.c core/image/start32.c core/image/flat.c core/image/firmware.c
+ * links: core/image/pvh.c core/image/multiboot2.c core/guest/layout.c core/guest/memory.c
  * links: core/format.c */
 /* Fuzz target: a file as a kernel. What image_check() takes image_load() carries out, and what it
  * refuses it explains. The file's last byte chooses how it is to be started. */
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/guest_layout.h"
-#include "core/image.h"
+#include "core/guest/layout.h"
+#include "core/image/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

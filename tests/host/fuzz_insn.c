@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/insn.c core/emulate.c core/alu.c */
+/* links: core/emulate/insn.c core/emulate/emulate.c core/emulate/alu.c */
 /* Fuzz target: instruction bytes, and a machine whose memory fails now and then. An instruction
  * that fails has changed nothing, and one that ends has moved RIP behind itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/emulate.h"
-#include "core/insn.h"
+#include "core/emulate/emulate.h"
+#include "core/emulate/insn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/guest_layout.h"
-#include "core/guest_memory.h"
-#include "core/image.h"
+#include "core/guest/layout.h"
+#include "core/guest/memory.h"
+#include "core/image/image.h"
 
 enum { FILE_MAX = 0x8000, MB = 1 << 20 };
 

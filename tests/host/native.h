@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/emulate.h"
+#include "core/emulate/emulate.h"
 
 enum {
     NATIVE_PAGE = 4096,

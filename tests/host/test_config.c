@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The configuration file: values, defaults, every message.
- * links: core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c core/format.c */
+ * links: core/config/config.c core/config/keys.c core/config/value.c core/config/vcpus.c
+ * links: core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 static struct config config;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* docs/lapwing.conf is a good configuration, with and without the keys it has as comments, and
  * leaves no key out.
- * links: core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c core/format.c */
+ * links: core/config/config.c core/config/keys.c core/config/value.c core/config/vcpus.c
+ * links: core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 static struct config config;
 static char text[64 * 1024];

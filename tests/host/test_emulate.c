@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/emulate.c core/alu.c core/insn.c */
+/* links: core/emulate/emulate.c core/emulate/alu.c core/emulate/insn.c */
 /* The emulator against this machine's processor: random instructions on random state must leave
  * the same registers, flags and memory. What 64-bit user code cannot show is tested by hand. */
 #define _GNU_SOURCE
-#include "core/alu.h"
-#include "core/emulate.h"
+#include "core/emulate/alu.h"
+#include "core/emulate/emulate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GDB's packets: framing, answers, and whatever a hostile line can bring.
- * links: core/gdb_packet.c core/gdb_command.c core/gdb_registers.c core/format.c */
+ * links: core/gdb/packet.c core/gdb/command.c core/gdb/registers.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/gdb_command.h"
+#include "core/gdb/command.h"
 
 enum { MEMORY = 0x1000, MEMORY_SIZE = 0x800, FUZZ_ROUNDS = 300000 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ACPI and SMBIOS tables, read as a guest would: by scanning, and following checked pointers.
- * links: core/guest_acpi.c core/guest_smbios.c core/guest_memory.c */
+ * links: core/guest/acpi.c core/guest/smbios.c core/guest/memory.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "core/guest_acpi.h"
-#include "core/guest_layout.h"
-#include "core/guest_smbios.h"
+#include "core/guest/acpi.h"
+#include "core/guest/layout.h"
+#include "core/guest/smbios.h"
 
 enum { RAM_SIZE = 0x100000 };
 

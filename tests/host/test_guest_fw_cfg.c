@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a configured guest finds in fw_cfg.
- * links: core/guest_fw_cfg.c core/guest_files.c core/guest_layout.c drivers/guest/fw_cfg.c
- * links: drivers/guest/pio.c core/config.c core/config_keys.c core/config_value.c
- * links: core/config_vcpus.c core/format.c */
-#include "core/guest_fw_cfg.h"
+ * links: core/guest/fw_cfg.c core/guest/files.c core/guest/layout.c drivers/guest/fw_cfg.c
+ * links: drivers/guest/pio.c core/config/config.c core/config/keys.c core/config/value.c
+ * links: core/config/vcpus.c core/format.c */
+#include "core/guest/fw_cfg.h"
 
 #include <stdio.h>
 

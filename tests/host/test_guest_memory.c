@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest memory: bounds, slots, layout. links: core/guest_memory.c core/guest_layout.c */
+/* Guest memory: bounds, slots, layout. links: core/guest/memory.c core/guest/layout.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/guest_layout.h"
-#include "core/guest_memory.h"
+#include "core/guest/layout.h"
+#include "core/guest/memory.h"
 
 static uint8_t a[16], b[16], c[16];
 

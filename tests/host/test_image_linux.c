@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The Linux loaders: every refusal, and what a kernel finds when it starts.
- * links: core/image.c core/image_plan.c core/image_elf.c core/image_linux.c
- * links: core/image_multiboot.c core/image_start32.c core/image_flat.c core/image_firmware.c
- * links: core/image_pvh.c
- * links: core/image_multiboot2.c core/guest_layout.c core/guest_memory.c core/format.c */
+ * links: core/image/image.c core/image/plan.c core/image/elf.c core/image/linux.c
+ * links: core/image/multiboot.c core/image/start32.c core/image/flat.c core/image/firmware.c
+ * links: core/image/pvh.c
+ * links: core/image/multiboot2.c core/guest/layout.c core/guest/memory.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/insn.c */
+/* links: core/emulate/insn.c */
 /* The instruction decoder against libzydis: over all opcodes, ModRM bytes and kinds of
  * prefixes in all three modes, each
  * instruction of ours is decoded alike, and nothing else is taken for one. */
-#include "core/insn.h"
+#include "core/emulate/insn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guest's MTRRs. links: core/mtrr.c */
+/* The guest's MTRRs. links: core/guest/mtrr.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/mtrr.h"
+#include "core/guest/mtrr.h"
 #include "core/x86.h"
 
 enum { MAXPHYADDR = 39 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The trace: what arrives at the second serial port, as docs/trace.md has it.
- * links: core/trace.c core/config.c core/config_keys.c core/config_value.c core/config_vcpus.c
- * links: core/format.c vmx/exit.c */
+ * links: core/trace.c core/config/config.c core/config/keys.c core/config/value.c
+ * links: core/config/vcpus.c core/format.c vmx/exit.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

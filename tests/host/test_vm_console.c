@@ -11,12 +11,12 @@
 
 #include <cmocka.h>
 
+#include "core/guest/machine.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
 #include "core/log.h"
-#include "core/machine.h"
 #include "core/memory.h"
-#include "core/monitor.h"
+#include "core/monitor/monitor.h"
 #include "core/vm.h"
 #include "core/vm_console.h"
 #include "drivers/host/framebuffer.h"

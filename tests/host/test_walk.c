@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/walk.c */
+/* links: core/emulate/walk.c */
 /* The page-table walker against tables built entry by entry, whose meaning the builder knows. */
-#include "core/walk.h"
+#include "core/emulate/walk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

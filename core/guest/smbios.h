@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The SMBIOS tables a guest finds: who made the machine, and that it is virtual. */
+#ifndef LAPWING_CORE_GUEST_SMBIOS_H
+#define LAPWING_CORE_GUEST_SMBIOS_H
+
+#include <stdbool.h>
+
+#include "core/guest/memory.h"
+
+/* Writes the entry point and the tables to GUEST_SMBIOS_BASE (core/guest/layout.h). False when the
+ * guest has no RAM there. Before the guest starts only.
+ *
+ * Linux takes the firmware's year from here: without one from 2001 or later it does not trust PCI
+ * configuration ports on which it finds no host bridge, and logs a fatal PCI error. */
+bool guest_smbios_build(const struct guest_memory *gm);
+
+#endif
