@@ -16,6 +16,8 @@ from lapwing.paths import BUILD, CACHE
 
 FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
 FIRMWARE_END = 1 << 32
+# MiB that Bochs takes of its own machine at most; what a guest touches beyond goes to a file.
+BOCHS_HOST_MEMORY = 2048
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Bochs:
         lines = [
             "config_interface: textconfig",
             "display_library: term",
-            f"memory: guest={machine.memory}, host={machine.memory}",
+            f"memory: guest={machine.memory}, host={min(machine.memory, BOCHS_HOST_MEMORY)}",
             f"cpu: model={machine.cpu_model or self.default_model}, count={machine.cpus}, "
             "ips=100000000, reset_on_triple_fault=0, quantum=16",
             "clock: sync=none, time0=946681200",
