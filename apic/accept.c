@@ -12,9 +12,8 @@ enum {
 static bool matches_physical(const struct apic_identity *apic, uint32_t dest,
                              enum apic_policy policy)
 {
-    if (apic->mode == APIC_X2APIC) {
+    if (apic->mode == APIC_X2APIC)
         return apic->id32 == dest;
-    }
     switch (policy) {
     case APIC_POLICY_KNL:
         return apic->id8 == (dest & 0xFFu);
@@ -29,12 +28,10 @@ static bool matches_physical(const struct apic_identity *apic, uint32_t dest,
 static uint32_t common_xapic_bits(const struct apic_identity *apic, uint32_t dest,
                                   enum apic_policy policy)
 {
-    if (policy == APIC_POLICY_KNL) {
+    if (policy == APIC_POLICY_KNL)
         dest &= 0xFFu;
-    }
-    if (dest > 0xFF) {
+    if (dest > 0xFF)
         return 0;
-    }
     switch (apic->dfr) {
     case DFR_FLAT:
         return dest & apic->ldr;
@@ -62,9 +59,8 @@ static uint32_t common_bits(const struct apic_identity *apic, uint32_t dest,
 bool lapic_matches(const struct apic_identity *apic, const struct apic_msg *msg,
                    enum apic_policy policy, bool self)
 {
-    if (apic->mode == APIC_DISABLED || apic->group != msg->group) {
+    if (apic->mode == APIC_DISABLED || apic->group != msg->group)
         return false;
-    }
     switch (msg->shorthand) { /* "Interrupt Command Register (ICR)", Destination Shorthand */
     case APIC_SELF:
         return self;
@@ -75,9 +71,8 @@ bool lapic_matches(const struct apic_identity *apic, const struct apic_msg *msg,
     default:
         break;
     }
-    if (msg->broadcast) { /* "Determining IPI Destination", "Broadcast/Self Delivery Mode" */
+    if (msg->broadcast) /* "Determining IPI Destination", "Broadcast/Self Delivery Mode" */
         return true;
-    }
     return msg->logical ? common_bits(apic, msg->dest, policy) != 0
                         : matches_physical(apic, msg->dest, policy);
 }
@@ -103,15 +98,12 @@ bool lapic_accepts(const struct apic_identity *apic, const struct apic_msg *msg,
  * each bit by bit; a truncated physical one after the exact one. */
 unsigned apic_arbitration_rank(const struct apic_identity *apic, const struct apic_msg *msg)
 {
-    if (msg->shorthand != APIC_NO_SHORTHAND || msg->broadcast) {
+    if (msg->shorthand != APIC_NO_SHORTHAND || msg->broadcast)
         return 0;
-    }
-    if (!msg->logical) {
+    if (!msg->logical)
         return msg->dest > 0xFF && apic->mode != APIC_X2APIC;
-    }
-    if (apic->mode == APIC_X2APIC) {
+    if (apic->mode == APIC_X2APIC)
         return apic->id32 & 0xFu;
-    }
     unsigned bit = (unsigned)__builtin_ctz(apic->ldr & msg->dest);
     return apic->dfr == DFR_FLAT ? 16 + bit : 32 + bit;
 }

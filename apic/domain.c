@@ -13,16 +13,14 @@ void apic_domain_init(struct apic_domain *domain, const struct apic_config *conf
     domain->calls = *calls;
     domain->ctx = ctx;
     domain->epoch = epoch;
-    for (unsigned i = 0; i < APIC_MAX_GROUPS; i++) {
+    for (unsigned i = 0; i < APIC_MAX_GROUPS; i++)
         domain->group[i].domain = domain;
-    }
 }
 
 void apic_domain_destroy(struct apic_domain *domain)
 {
-    for (unsigned i = 0; i < APIC_MAX_GROUPS; i++) {
+    for (unsigned i = 0; i < APIC_MAX_GROUPS; i++)
         apic_group_destroy(&domain->group[i]);
-    }
 }
 
 size_t apic_domain_memory(const struct apic_domain *domain)
@@ -30,9 +28,8 @@ size_t apic_domain_memory(const struct apic_domain *domain)
     size_t bytes = 0;
     for (unsigned i = 0; i < APIC_MAX_GROUPS; i++) {
         uint32_t capacity = domain->group[i].capacity;
-        if (capacity != 0) {
+        if (capacity != 0)
             bytes += 2 * apic_map_size(capacity) + capacity * sizeof(struct lapic *);
-        }
     }
     return bytes;
 }

@@ -8,9 +8,8 @@ void apic_epoch_init(struct apic_epoch *epoch, struct apic_epoch_cpu *slots, uns
     atomic_init(&epoch->now, 1);
     epoch->cpus = cpus;
     epoch->cpu = slots;
-    for (unsigned i = 0; i < cpus; i++) {
+    for (unsigned i = 0; i < cpus; i++)
         atomic_init(&slots[i].inside, 0);
-    }
 }
 
 void apic_epoch_wait(struct apic_epoch *all, uint64_t epoch)
@@ -18,9 +17,8 @@ void apic_epoch_wait(struct apic_epoch *all, uint64_t epoch)
     for (unsigned i = 0; i < all->cpus; i++) {
         for (;;) {
             uint64_t inside = atomic_load(&all->cpu[i].inside);
-            if (inside == 0 || inside > epoch) {
+            if (inside == 0 || inside > epoch)
                 break;
-            }
             apic_relax();
         }
     }

@@ -27,9 +27,8 @@ static void end(struct apic_group *group, bool inside)
 {
     struct apic_domain *domain = group->domain;
     apic_unlock(&group->lock);
-    if (inside) {
+    if (inside)
         apic_epoch_enter(domain->epoch, domain->calls.cpu(domain->ctx));
-    }
 }
 
 /* Builds into the spare map and publishes it. */
@@ -44,9 +43,8 @@ static void rebuild(struct apic_group *group)
     group->spare = atomic_exchange(&group->map, next);
     group->spare_epoch = atomic_fetch_add(&domain->epoch->now, 1);
     group->built = wanted;
-    if (domain->calls.remapped != NULL) {
+    if (domain->calls.remapped != NULL)
         domain->calls.remapped(domain->ctx, (unsigned)(group - domain->group));
-    }
     apic_trace(domain, APIC_TRACE_MAP, NULL, NULL, (uint64_t)(group - domain->group), group->count);
 }
 
@@ -54,9 +52,8 @@ void apic_group_update(struct apic_group *group)
 {
     uint64_t ticket = atomic_fetch_add(&group->wanted, 1) + 1;
     bool inside = begin(group);
-    if (group->built < ticket) {
+    if (group->built < ticket)
         rebuild(group);
-    }
     end(group, inside);
 }
 
@@ -71,22 +68,18 @@ struct memory {
 static struct apic_map *alloc_map(struct apic_domain *domain, uint32_t capacity)
 {
     struct apic_map *map = domain->calls.alloc(domain->ctx, apic_map_size(capacity));
-    if (map != NULL) {
+    if (map != NULL)
         apic_map_format(map, capacity, domain->config.policy);
-    }
     return map;
 }
 
 static void free_memory(struct apic_domain *domain, const struct memory *memory)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        if (memory->map[i] != NULL) {
+    for (unsigned i = 0; i < 2; i++)
+        if (memory->map[i] != NULL)
             domain->calls.free(domain->ctx, memory->map[i], apic_map_size(memory->capacity));
-        }
-    }
-    if (memory->members != NULL) {
+    if (memory->members != NULL)
         domain->calls.free(domain->ctx, memory->members, memory->capacity * sizeof(struct lapic *));
-    }
 }
 
 static bool alloc_memory(struct apic_domain *domain, struct memory *memory, uint32_t capacity)
@@ -113,12 +106,10 @@ static bool grow(struct apic_group *group)
     struct apic_domain *domain = group->domain;
     struct memory old = memory_of(group);
     struct memory new;
-    if (!alloc_memory(domain, &new, old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2)) {
+    if (!alloc_memory(domain, &new, old.capacity == 0 ? FIRST_CAPACITY : old.capacity * 2))
         return false;
-    }
-    for (uint32_t i = 0; i < group->count; i++) {
+    for (uint32_t i = 0; i < group->count; i++)
         new.members[i] = group->members[i];
-    }
     group->capacity = new.capacity;
     group->members = new.members;
     group->spare = new.map[0];

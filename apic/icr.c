@@ -61,9 +61,8 @@ static __attribute__((noinline)) void send_message(struct lapic *lapic, uint32_t
         lapic_error(lapic, APIC_ESR_REDIRECTABLE);
         return;
     }
-    if (carries_vector(&msg) && msg.vector < APIC_FIRST_VECTOR) {
+    if (carries_vector(&msg) && msg.vector < APIC_FIRST_VECTOR)
         lapic_error(lapic, APIC_ESR_SEND_ILLEGAL);
-    }
     if (msg.shorthand == APIC_SELF && carries_vector(&msg)) {
         lapic_self_ipi(lapic, msg.vector);
         return;
@@ -74,37 +73,33 @@ static __attribute__((noinline)) void send_message(struct lapic *lapic, uint32_t
 void lapic_send_icr(struct lapic *lapic)
 {
     uint32_t low = *lapic_reg(lapic, APIC_ICR);
-    if (is_plain_self_ipi(low)) {
+    if (is_plain_self_ipi(low))
         lapic_self_ipi(lapic, (uint8_t)low);
-    } else {
+    else
         send_message(lapic, low);
-    }
 }
 
 /* Straight into IRR: the bit is set before the next instruction ("SELF IPI Register"). */
 static inline void self_ipi(struct lapic *lapic, uint8_t vector)
 {
-    if (lapic->enabled != 0) {
+    if (lapic->enabled != 0)
         lapic_local_interrupt(lapic, vector, false);
-    }
 }
 
 static __attribute__((noinline)) void trace_self_ipi(struct lapic *lapic, uint8_t vector)
 {
     struct apic_msg msg = {
         .source = lapic, .vector = vector, .shorthand = APIC_SELF, .group = lapic->group};
-    if (lapic->enabled != 0) {
+    if (lapic->enabled != 0)
         apic_trace(lapic->domain, APIC_TRACE_POST, lapic, &msg, 0, 0);
-    }
     apic_trace(lapic->domain, APIC_TRACE_ROUTE, lapic, &msg, lapic->enabled != 0, 0);
     self_ipi(lapic, vector);
 }
 
 void lapic_self_ipi(struct lapic *lapic, uint8_t vector)
 {
-    if (apic_unlikely(lapic->traced)) {
+    if (apic_unlikely(lapic->traced))
         trace_self_ipi(lapic, vector);
-    } else {
+    else
         self_ipi(lapic, vector);
-    }
 }

@@ -7,7 +7,6 @@
 #include "apic/lapic.h"
 
 enum {
-    APIC_REG_STRIDE = 4, /* 32-bit words from one register to the next */
     APIC_TIMER_ONESHOT = 0,
     APIC_TIMER_PERIODIC = 1,
     APIC_TIMER_TSC_DEADLINE = 2,
@@ -35,18 +34,16 @@ static inline void apic_trace(struct apic_domain *domain, enum apic_trace_kind k
                               const struct lapic *lapic, const struct apic_msg *msg, uint64_t a,
                               uint64_t b)
 {
-    if (apic_unlikely(domain->calls.trace != NULL)) {
+    if (apic_unlikely(domain->calls.trace != NULL))
         apic_trace_tell(domain, kind, lapic, msg, a, b);
-    }
 }
 
 /* The same of what an APIC does without a message, for where every instruction counts. */
 static inline void lapic_trace(const struct lapic *lapic, enum apic_trace_kind kind, uint64_t a,
                                uint64_t b)
 {
-    if (apic_unlikely(lapic->traced)) {
+    if (apic_unlikely(lapic->traced))
         apic_trace_tell(lapic->domain, kind, lapic, NULL, a, b);
-    }
 }
 
 /* ---- vectors.c: IRR, ISR, TMR, PPR ---- */
@@ -89,10 +86,9 @@ static inline bool apic_post_edge(struct apic_post *post, uint8_t vector)
 {
     atomic_fetch_or(&post->pir[vector / APIC_VECTORS_PER_WORD],
                     UINT64_C(1) << (vector % APIC_VECTORS_PER_WORD));
-    if ((atomic_load(&post->control) & (APIC_PI_ON | APIC_PI_SN)) != 0) {
+    if ((atomic_load(&post->control) & APIC_PI_ON) != 0)
         return false;
-    }
-    return (atomic_fetch_or(&post->control, APIC_PI_ON) & (APIC_PI_ON | APIC_PI_SN)) == 0;
+    return (atomic_fetch_or(&post->control, APIC_PI_ON) & APIC_PI_ON) == 0;
 }
 
 /* ---- group.c ---- */

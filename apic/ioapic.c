@@ -45,9 +45,8 @@ static bool is_level(uint64_t entry)
 static struct apic_msg message(const struct ioapic *ioapic, uint64_t entry)
 {
     uint32_t dest = (uint32_t)(entry >> DEST_SHIFT);
-    if (ioapic->params.format == APIC_MSI_15BIT) {
+    if (ioapic->params.format == APIC_MSI_15BIT)
         dest |= ((uint32_t)(entry >> EXTENDED_DEST_SHIFT) & EXTENDED_DEST_MASK) << 8;
-    }
     return (struct apic_msg){
         .dest = dest,
         .vector = (uint8_t)entry,
@@ -65,35 +64,31 @@ static void send(struct ioapic *ioapic, unsigned line)
     uint64_t *entry = &ioapic->entry[line];
     struct apic_msg msg = message(ioapic, *entry);
     unsigned accepted = apic_route(ioapic->domain, &msg);
-    if (msg.level && accepted != 0 && msg.vector >= APIC_FIRST_VECTOR) {
+    if (msg.level && accepted != 0 && msg.vector >= APIC_FIRST_VECTOR)
         *entry |= ENTRY_REMOTE_IRR;
-    }
 }
 
 static void evaluate_level(struct ioapic *ioapic, unsigned line)
 {
     uint64_t entry = ioapic->entry[line];
     if (ioapic->line[line] != 0 && is_level(entry) &&
-        (entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR)) == 0) {
+        (entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR)) == 0)
         send(ioapic, line);
-    }
 }
 
 /* An edge on a masked entry is lost, as the datasheet says. */
 void ioapic_set_line(struct ioapic *ioapic, unsigned line, bool active)
 {
-    if (line >= ioapic->params.lines) {
+    if (line >= ioapic->params.lines)
         return;
-    }
     apic_lock(&ioapic->lock);
     bool rising = active && ioapic->line[line] == 0;
     uint64_t entry = ioapic->entry[line];
     ioapic->line[line] = active;
-    if (is_level(entry)) {
+    if (is_level(entry))
         evaluate_level(ioapic, line);
-    } else if (rising && (entry & ENTRY_MASKED) == 0) {
+    else if (rising && (entry & ENTRY_MASKED) == 0)
         send(ioapic, line);
-    }
     apic_unlock(&ioapic->lock);
 }
 
@@ -113,9 +108,8 @@ static void end_of_interrupt(struct ioapic *ioapic, uint8_t vector)
 /* Lines enter at group 0, so no other group has anything to end here. */
 void ioapic_eoi(struct ioapic *ioapic, uint8_t group, uint8_t vector)
 {
-    if (group == 0) {
+    if (group == 0)
         end_of_interrupt(ioapic, vector);
-    }
 }
 
 /* ---- Registers ---- */
@@ -123,9 +117,8 @@ void ioapic_eoi(struct ioapic *ioapic, uint8_t group, uint8_t vector)
 static uint32_t read_entry(const struct ioapic *ioapic, uint32_t index)
 {
     uint32_t line = (index - REG_ENTRIES) / 2;
-    if (line >= ioapic->params.lines) {
+    if (line >= ioapic->params.lines)
         return 0;
-    }
     return (uint32_t)(ioapic->entry[line] >> (index % 2 * 32));
 }
 
@@ -152,60 +145,53 @@ static uint64_t with_half(uint64_t entry, uint32_t index, uint32_t value)
 static void write_entry(struct ioapic *ioapic, uint32_t index, uint32_t value)
 {
     uint32_t line = (index - REG_ENTRIES) / 2;
-    if (line >= ioapic->params.lines) {
+    if (line >= ioapic->params.lines)
         return;
-    }
     bool extended = ioapic->params.format == APIC_MSI_15BIT;
     uint64_t defined = (ENTRY_DEFINED | (extended ? ENTRY_EXTENDED : 0)) & ~ENTRY_READ_ONLY;
     uint64_t old = ioapic->entry[line];
     uint64_t entry = (with_half(old, index, value) & defined) | (old & ENTRY_READ_ONLY);
-    if (!is_level(entry)) {
+    if (!is_level(entry))
         entry &= ~ENTRY_REMOTE_IRR;
-    }
     ioapic->entry[line] = entry;
     evaluate_level(ioapic, line);
 }
 
 static void write_register(struct ioapic *ioapic, uint32_t value)
 {
-    if (ioapic->index == REG_ID) {
+    if (ioapic->index == REG_ID)
         ioapic->id = value & ID_MASK;
-    } else if (ioapic->index >= REG_ENTRIES) {
+    else if (ioapic->index >= REG_ENTRIES)
         write_entry(ioapic, ioapic->index, value);
-    }
 }
 
 uint32_t ioapic_read(struct ioapic *ioapic, uint32_t offset, unsigned size)
 {
     uint32_t value = 0;
-    if (size != sizeof(uint32_t)) {
+    if (size != sizeof(uint32_t))
         return 0;
-    }
     apic_lock(&ioapic->lock);
-    if (offset == MMIO_INDEX) {
+    if (offset == MMIO_INDEX)
         value = ioapic->index;
-    } else if (offset == MMIO_DATA) {
+    else if (offset == MMIO_DATA)
         value = read_register(ioapic);
-    }
     apic_unlock(&ioapic->lock);
     return value;
 }
 
 void ioapic_write(struct ioapic *ioapic, uint32_t offset, unsigned size, uint32_t value)
 {
-    if (size != sizeof(uint32_t)) {
+    if (size != sizeof(uint32_t))
         return;
-    }
     if (offset == MMIO_EOI) {
         end_of_interrupt(ioapic, (uint8_t)value);
         return;
     }
     apic_lock(&ioapic->lock);
-    if (offset == MMIO_INDEX) {
+    if (offset == MMIO_INDEX)
         ioapic->index = (uint8_t)value;
-    } else if (offset == MMIO_DATA) {
+    else if (offset == MMIO_DATA)
         write_register(ioapic, value);
-    }
     apic_unlock(&ioapic->lock);
 }
 
@@ -216,9 +202,8 @@ void ioapic_reset(struct ioapic *ioapic)
     apic_lock(&ioapic->lock);
     ioapic->id = (uint32_t)ioapic->params.id << ID_SHIFT & ID_MASK;
     ioapic->index = 0;
-    for (unsigned line = 0; line < ioapic->params.lines; line++) {
+    for (unsigned line = 0; line < ioapic->params.lines; line++)
         ioapic->entry[line] = ENTRY_MASKED;
-    }
     apic_unlock(&ioapic->lock);
 }
 
@@ -226,9 +211,8 @@ bool ioapic_init(struct ioapic *ioapic, struct apic_domain *domain,
                  const struct ioapic_params *params)
 {
     if (domain->ioapics == APIC_MAX_IOAPICS || params->lines == 0 ||
-        params->lines > IOAPIC_MAX_LINES) {
+        params->lines > IOAPIC_MAX_LINES)
         return false;
-    }
     __builtin_memset(ioapic, 0, sizeof(*ioapic));
     ioapic->domain = domain;
     ioapic->params = *params;

@@ -15,7 +15,6 @@ struct apic_domain;
 enum {
     IOAPIC_MAX_LINES = 120, /* what the 8-bit index reaches */
     IOAPIC_DEFAULT_LINES = 24,
-    IOAPIC_MMIO_SIZE = 0x100,
 };
 
 struct ioapic_params {

@@ -39,9 +39,8 @@ struct apic_identity lapic_unpack_identity(const struct lapic *lapic, uint64_t p
 void lapic_publish(struct lapic *lapic)
 {
     uint64_t packed = pack(lapic);
-    if (packed == atomic_load_explicit(&lapic->identity, memory_order_relaxed)) {
+    if (packed == atomic_load_explicit(&lapic->identity, memory_order_relaxed))
         return;
-    }
     atomic_store(&lapic->identity, packed);
     apic_group_update(&lapic->domain->group[lapic->group]);
 }
@@ -112,9 +111,8 @@ static void init_post(struct lapic *lapic)
 
 bool lapic_init(struct lapic *lapic, struct apic_domain *domain, const struct lapic_params *params)
 {
-    if (params->id32 == UINT32_MAX || params->group >= domain->config.groups) {
+    if (params->id32 == UINT32_MAX || params->group >= domain->config.groups)
         return false;
-    }
     *lapic = (struct lapic){
         .regs = params->page,
         .post = params->post,
@@ -146,12 +144,10 @@ static bool transition_is_legal(enum apic_mode from, uint64_t value)
 {
     bool enable = (value & APIC_BASE_EN) != 0;
     bool extended = (value & APIC_BASE_EXTD) != 0;
-    if (extended && !enable) {
+    if (extended && !enable)
         return false;
-    }
-    if (from == APIC_DISABLED && extended) {
+    if (from == APIC_DISABLED && extended)
         return false;
-    }
     return !(from == APIC_X2APIC && enable && !extended);
 }
 
@@ -177,9 +173,8 @@ bool lapic_write_base(struct lapic *lapic, uint64_t value)
 {
     uint64_t old = lapic->base;
     enum apic_mode from = lapic_mode(lapic);
-    if (!base_is_valid(lapic, value) || !transition_is_legal(from, value)) {
+    if (!base_is_valid(lapic, value) || !transition_is_legal(from, value))
         return false;
-    }
     lapic->base = (value & ~APIC_BASE_BSP) | (old & APIC_BASE_BSP);
     enum apic_mode to = lapic_mode(lapic);
     if (from != to) {

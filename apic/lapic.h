@@ -95,9 +95,8 @@ void lapic_init_signal(struct lapic *lapic);
 
 static inline enum apic_mode lapic_mode(const struct lapic *lapic)
 {
-    if ((lapic->base & APIC_BASE_EN) == 0) {
+    if ((lapic->base & APIC_BASE_EN) == 0)
         return APIC_DISABLED;
-    }
     return (lapic->base & APIC_BASE_EXTD) != 0 ? APIC_X2APIC : APIC_XAPIC;
 }
 
@@ -232,9 +231,5 @@ static inline uint32_t lapic_errors(const struct lapic *lapic)
 /* Lets the timer run up to guest TSC `now`. True when it put a vector into IRR or logged an
  * error. Periods missed meanwhile give one interrupt. */
 bool lapic_timer_expire(struct lapic *lapic, uint64_t now);
-
-/* The guest TSC of this context was changed by `delta` (software wrote it). A count that is running
- * keeps its remaining time; a TSC deadline stays where it is. */
-void lapic_timer_tsc_moved(struct lapic *lapic, uint64_t delta);
 
 #endif

@@ -13,11 +13,9 @@ static inline void apic_relax(void)
 
 static inline void apic_lock(_Atomic uint32_t *lock)
 {
-    while (atomic_exchange_explicit(lock, 1, memory_order_acquire) != 0) {
-        while (atomic_load_explicit(lock, memory_order_relaxed) != 0) {
+    while (atomic_exchange_explicit(lock, 1, memory_order_acquire) != 0)
+        while (atomic_load_explicit(lock, memory_order_relaxed) != 0)
             apic_relax();
-        }
-    }
 }
 
 static inline void apic_unlock(_Atomic uint32_t *lock)

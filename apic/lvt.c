@@ -45,14 +45,12 @@ static bool mode_exists(uint32_t reg, uint8_t delivery)
 void lapic_deliver_lvt(struct lapic *lapic, uint32_t reg)
 {
     uint32_t lvt = *lapic_reg(lapic, reg);
-    if ((lvt & APIC_LVT_MASKED) != 0) {
+    if ((lvt & APIC_LVT_MASKED) != 0)
         return;
-    }
-    if (delivery_of(lvt) == APIC_FIXED) {
+    if (delivery_of(lvt) == APIC_FIXED)
         lapic_local_interrupt(lapic, (uint8_t)lvt, false);
-    } else if (mode_exists(reg, delivery_of(lvt))) {
+    else if (mode_exists(reg, delivery_of(lvt)))
         local_event(lapic, delivery_of(lvt));
-    }
 }
 
 /* One interrupt per ESR write, however many errors follow. */
@@ -92,9 +90,8 @@ static void lint_evaluate_level(struct lapic *lapic, unsigned pin)
 {
     uint32_t lvt = *lapic_reg(lapic, lint_reg(pin));
     if ((lvt & APIC_LVT_MASKED) != 0 || !lint_is_level(lvt, pin) || !lapic->lint_line[pin] ||
-        lapic->lint_remote_irr[pin]) {
+        lapic->lint_remote_irr[pin])
         return;
-    }
     lapic->lint_remote_irr[pin] = true;
     lint_show_remote_irr(lapic, pin);
     lapic_local_interrupt(lapic, (uint8_t)lvt, true);
@@ -102,24 +99,21 @@ static void lint_evaluate_level(struct lapic *lapic, unsigned pin)
 
 void lapic_lint(struct lapic *lapic, unsigned pin, bool level)
 {
-    if (pin > 1) {
+    if (pin > 1)
         return;
-    }
     bool rising = level && !lapic->lint_line[pin];
     lapic->lint_line[pin] = level;
-    if (lint_is_level(*lapic_reg(lapic, lint_reg(pin)), pin)) {
+    if (lint_is_level(*lapic_reg(lapic, lint_reg(pin)), pin))
         lint_evaluate_level(lapic, pin);
-    } else if (rising) {
+    else if (rising)
         lapic_deliver_lvt(lapic, lint_reg(pin));
-    }
 }
 
 void lapic_lint_eoi(struct lapic *lapic, uint8_t vector)
 {
     uint32_t lvt = *lapic_reg(lapic, APIC_LVT_LINT0);
-    if (!lapic->lint_remote_irr[0] || (uint8_t)lvt != vector) {
+    if (!lapic->lint_remote_irr[0] || (uint8_t)lvt != vector)
         return;
-    }
     lapic->lint_remote_irr[0] = false;
     lint_show_remote_irr(lapic, 0);
     lint_evaluate_level(lapic, 0);
@@ -128,15 +122,13 @@ void lapic_lint_eoi(struct lapic *lapic, uint8_t vector)
 /* SDM Vol 3A, "Enabling or Disabling the Local APIC": without it LINT0 is the processor's INTR. */
 bool lapic_extint(const struct lapic *lapic)
 {
-    if (lapic_mode(lapic) == APIC_DISABLED) {
+    if (lapic_mode(lapic) == APIC_DISABLED)
         return lapic->lint_line[0];
-    }
     for (unsigned pin = 0; pin < 2; pin++) {
         uint32_t lvt = *lapic_reg(lapic, lint_reg(pin));
         if (lapic->lint_line[pin] && (lvt & APIC_LVT_MASKED) == 0 &&
-            delivery_of(lvt) == APIC_EXTINT) {
+            delivery_of(lvt) == APIC_EXTINT)
             return true;
-        }
     }
     return false;
 }
@@ -148,9 +140,8 @@ void lapic_thermal(struct lapic *lapic)
 
 void lapic_cmci(struct lapic *lapic)
 {
-    if (lapic->domain->config.cmci) {
+    if (lapic->domain->config.cmci)
         lapic_deliver_lvt(lapic, APIC_LVT_CMCI);
-    }
 }
 
 void lapic_pmc(struct lapic *lapic)
@@ -163,9 +154,8 @@ void lapic_pmc(struct lapic *lapic)
  * masked. */
 void lapic_write_lvt(struct lapic *lapic, uint32_t reg, uint32_t value)
 {
-    if (lapic->enabled == 0) {
+    if (lapic->enabled == 0)
         value |= APIC_LVT_MASKED;
-    }
     if (reg == APIC_LVT_TIMER) {
         lapic_timer_write_lvt(lapic, value);
         return;
@@ -173,9 +163,8 @@ void lapic_write_lvt(struct lapic *lapic, uint32_t reg, uint32_t value)
     *lapic_reg(lapic, reg) = value;
     if (reg == APIC_LVT_LINT0 || reg == APIC_LVT_LINT1) {
         unsigned pin = lint_of(reg);
-        if (!lint_is_level(value, pin)) {
+        if (!lint_is_level(value, pin))
             lapic->lint_remote_irr[pin] = false;
-        }
         lint_show_remote_irr(lapic, pin);
         lint_evaluate_level(lapic, pin);
     }
@@ -195,17 +184,15 @@ static unsigned lvt_count(const struct lapic *lapic)
 
 void lapic_mask_lvts(struct lapic *lapic)
 {
-    for (unsigned i = 0; i < lvt_count(lapic); i++) {
+    for (unsigned i = 0; i < lvt_count(lapic); i++)
         *lapic_reg(lapic, lvt_regs[i]) |= APIC_LVT_MASKED;
-    }
     lapic->timer.lvt |= APIC_LVT_MASKED;
 }
 
 void lapic_reset_lvts(struct lapic *lapic)
 {
-    for (unsigned i = 0; i < lvt_count(lapic); i++) {
+    for (unsigned i = 0; i < lvt_count(lapic); i++)
         *lapic_reg(lapic, lvt_regs[i]) = APIC_LVT_MASKED;
-    }
     lapic->lint_remote_irr[0] = false;
     lapic->lint_remote_irr[1] = false;
 }

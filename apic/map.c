@@ -19,9 +19,8 @@ enum {
 static uint32_t hash_bits(uint32_t count)
 {
     uint32_t bits = HASH_MIN_BITS;
-    while ((UINT32_C(1) << bits) < 2 * count) {
+    while ((UINT32_C(1) << bits) < 2 * count)
         bits++;
-    }
     return bits;
 }
 
@@ -77,9 +76,8 @@ static apic_target target_of(const struct lapic *lapic, const struct apic_identi
 
 static struct apic_slot *slot_for(struct apic_map *map, uint32_t dest)
 {
-    if (dest < APIC_MAP_LOW) {
+    if (dest < APIC_MAP_LOW)
         return &map->low[dest];
-    }
     struct apic_slot *slot = &map->high[apic_map_high(map, dest) - map->high];
     slot->key = dest;
     return slot;
@@ -128,9 +126,8 @@ static void own(struct apic_slot *slot, apic_target target)
 static void own_physical(struct apic_map *map, const struct apic_identity *id, apic_target target)
 {
     own(slot_for(map, physical_id(id)), target);
-    if (id->mode == APIC_XAPIC && id->id32 >= APIC_MAP_LOW) {
+    if (id->mode == APIC_XAPIC && id->id32 >= APIC_MAP_LOW)
         own(slot_for(map, id->id32), target);
-    }
 }
 
 /* ---- Logical destinations ---- */
@@ -150,9 +147,8 @@ static struct logical_id x2apic_logical(struct apic_map *map, uint32_t id32)
 
 static struct logical_id logical_id(struct apic_map *map, const struct apic_identity *id)
 {
-    if (id->mode == APIC_X2APIC) {
+    if (id->mode == APIC_X2APIC)
         return x2apic_logical(map, id->id32);
-    }
     switch (id->dfr) {
     case DFR_FLAT:
         return (struct logical_id){&map->flat, id->ldr};
@@ -166,9 +162,8 @@ static struct logical_id logical_id(struct apic_map *map, const struct apic_iden
 static void note_logical(struct apic_map *map, const struct apic_identity *id)
 {
     struct logical_id logical = logical_id(map, id);
-    if (logical.cluster != NULL) {
+    if (logical.cluster != NULL)
         logical.cluster->present |= logical.bits;
-    }
 }
 
 static void number_runs(struct apic_cluster *cluster, uint32_t *used)
@@ -181,21 +176,18 @@ static uint32_t number_all_runs(struct apic_map *map)
 {
     uint32_t used = 0;
     number_runs(&map->flat, &used);
-    for (uint32_t i = 0; i < APIC_MAP_CLUSTERS; i++) {
+    for (uint32_t i = 0; i < APIC_MAP_CLUSTERS; i++)
         number_runs(&map->cluster[i], &used);
-    }
-    for (uint32_t i = 0; i <= map->hash_mask; i++) {
+    for (uint32_t i = 0; i <= map->hash_mask; i++)
         number_runs(&map->x2apic[i], &used);
-    }
     return used;
 }
 
 static void count_logical(struct apic_map *map, const struct apic_identity *id)
 {
     struct logical_id logical = logical_id(map, id);
-    for (uint32_t rest = logical.bits; rest != 0; rest &= rest - 1) {
+    for (uint32_t rest = logical.bits; rest != 0; rest &= rest - 1)
         apic_map_run(map, logical.cluster, rest & -rest)->count++;
-    }
 }
 
 /* Turns counts into first indices; filling counts again. */
@@ -223,9 +215,8 @@ static void fill_logical(struct apic_map *map, const struct apic_identity *id, a
 
 static void take_identities(struct apic_map *map, struct lapic *const *members, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         map->identity[i] = atomic_load(&members[i]->identity);
-    }
 }
 
 static uint32_t number_everything(struct apic_map *map, struct lapic *const *members,
@@ -234,20 +225,17 @@ static uint32_t number_everything(struct apic_map *map, struct lapic *const *mem
     bool owned = map->policy == APIC_POLICY_KVM_32BIT;
     for (uint32_t i = 0; i < count; i++) {
         struct apic_identity id = lapic_unpack_identity(members[i], map->identity[i]);
-        if (id.mode == APIC_DISABLED) {
+        if (id.mode == APIC_DISABLED)
             continue;
-        }
         note_logical(map, &id);
-        if (!owned) {
+        if (!owned)
             count_physical(map, &id);
-        }
     }
     uint32_t runs = number_all_runs(map);
     for (uint32_t i = 0; i < count; i++) {
         struct apic_identity id = lapic_unpack_identity(members[i], map->identity[i]);
-        if (id.mode != APIC_DISABLED) {
+        if (id.mode != APIC_DISABLED)
             count_logical(map, &id);
-        }
     }
     return runs;
 }
@@ -258,17 +246,15 @@ static void fill_everything(struct apic_map *map, struct lapic *const *members, 
     uint32_t physical_used = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct apic_identity id = lapic_unpack_identity(members[i], map->identity[i]);
-        if (id.mode == APIC_DISABLED) {
+        if (id.mode == APIC_DISABLED)
             continue;
-        }
         apic_target target = target_of(members[i], &id);
         map->everyone[map->count++].target = target;
         fill_logical(map, &id, target);
-        if (owned) {
+        if (owned)
             own_physical(map, &id, target);
-        } else {
+        else
             fill_physical(map, &id, target, &physical_used);
-        }
     }
 }
 

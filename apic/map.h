@@ -90,18 +90,16 @@ static inline uint32_t apic_map_hash(const struct apic_map *map, uint32_t key)
 static inline const struct apic_slot *apic_map_high(const struct apic_map *map, uint32_t dest)
 {
     uint32_t i = apic_map_hash(map, dest);
-    while (map->high[i].count != 0 && map->high[i].key != dest) {
+    while (map->high[i].count != 0 && map->high[i].key != dest)
         i = (i + 1) & map->hash_mask;
-    }
     return &map->high[i];
 }
 
 static inline const struct apic_cluster *apic_map_x2apic(const struct apic_map *map, uint32_t key)
 {
     uint32_t i = apic_map_hash(map, key);
-    while (map->x2apic[i].present != 0 && map->x2apic[i].key != key) {
+    while (map->x2apic[i].present != 0 && map->x2apic[i].key != key)
         i = (i + 1) & map->hash_mask;
-    }
     return &map->x2apic[i];
 }
 

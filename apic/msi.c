@@ -21,9 +21,8 @@ enum {
 static bool address_is_valid(enum apic_msi_format format, uint64_t address)
 {
     uint32_t low = (uint32_t)address;
-    if (low >> PREFIX_SHIFT != ADDRESS_PREFIX || (low & REMAPPABLE) != 0) {
+    if (low >> PREFIX_SHIFT != ADDRESS_PREFIX || (low & REMAPPABLE) != 0)
         return false;
-    }
     uint64_t high = address >> 32;
     return format == APIC_MSI_32BIT ? (high & 0xFF) == 0 : high == 0;
 }
@@ -44,18 +43,16 @@ static uint32_t destination(enum apic_msi_format format, uint64_t address)
 bool apic_msi_decode(enum apic_msi_format format, uint64_t address, uint32_t data,
                      struct apic_msg *msg)
 {
-    if (!address_is_valid(format, address)) {
+    if (!address_is_valid(format, address))
         return false;
-    }
     uint32_t dest = destination(format, address);
     uint8_t delivery = (data >> 8) & 7u;
     bool logical = (address & LOGICAL) != 0;
     bool wide = format == APIC_MSI_32BIT;
 
     /* With the hint, a logical set is a choice of one. */
-    if (logical && (address & REDIRECTION_HINT) != 0 && delivery == APIC_FIXED) {
+    if (logical && (address & REDIRECTION_HINT) != 0 && delivery == APIC_FIXED)
         delivery = APIC_LOWEST;
-    }
     /* Only vectors have a trigger mode; the others are edge-triggered. */
     bool level = (data & TRIGGER_LEVEL) != 0 && delivery <= APIC_LOWEST;
     *msg = (struct apic_msg){

@@ -19,24 +19,8 @@ void apic_post_notify(struct apic_post *post, uint8_t vector, uint32_t ndst)
 {
     uint64_t target = (uint64_t)vector << APIC_PI_NV_SHIFT | (uint64_t)ndst << APIC_PI_NDST_SHIFT;
     uint64_t old = atomic_load(&post->control);
-    while (!atomic_compare_exchange_weak(&post->control, &old,
-                                         (old & (APIC_PI_ON | APIC_PI_SN)) | target)) {
+    while (!atomic_compare_exchange_weak(&post->control, &old, (old & APIC_PI_ON) | target)) {
     }
-}
-
-void apic_post_suppress(struct apic_post *post)
-{
-    atomic_fetch_or(&post->control, APIC_PI_SN);
-}
-
-bool apic_post_resume(struct apic_post *post)
-{
-    atomic_fetch_and(&post->control, ~APIC_PI_SN);
-    if (!apic_posted(post)) {
-        return false;
-    }
-    atomic_fetch_or(&post->control, APIC_PI_ON);
-    return true;
 }
 
 /* Adds events; a kick is due when the mailbox was empty before, else one is already on its way. */
@@ -70,9 +54,8 @@ static uint32_t with_event(uint32_t events, const struct apic_msg *msg)
             ~(APIC_EVENT_NMI_MASK | APIC_EVENT_SIPI | UINT32_C(0xFF) << APIC_EVENT_SIPI_SHIFT);
         return events | APIC_EVENT_INIT;
     case APIC_SIPI:
-        if ((events & APIC_EVENT_SIPI) != 0) {
+        if ((events & APIC_EVENT_SIPI) != 0)
             return events;
-        }
         return events | APIC_EVENT_SIPI | (uint32_t)msg->vector << APIC_EVENT_SIPI_SHIFT;
     default:
         return events | APIC_EVENT_EXTINT;

@@ -13,7 +13,6 @@ struct lapic;
 
 /* Posted-interrupt descriptor, bits 256 and up (SDM Vol 3C, "Posted-Interrupt Processing"). */
 #define APIC_PI_ON         (UINT64_C(1) << 0) /* outstanding notification */
-#define APIC_PI_SN         (UINT64_C(1) << 1) /* suppress notification */
 #define APIC_PI_NV_SHIFT   16                 /* notification vector, 8 bits */
 #define APIC_PI_NDST_SHIFT 32                 /* notification destination, 32 bits */
 
@@ -48,16 +47,8 @@ _Static_assert(offsetof(struct apic_post, level) == 64, "the descriptor is 64 by
 _Static_assert(sizeof(struct apic_post) == 128, "two cache lines");
 
 /* Sets where the hardware or `kick` sends the notification: physical `vector` to the physical
- * APIC `ndst` (as the descriptor's NDST field wants it). Owner only; ON and SN are kept. */
+ * APIC `ndst` (as the descriptor's NDST field wants it). Owner only; ON is kept. */
 void apic_post_notify(struct apic_post *post, uint8_t vector, uint32_t ndst);
-
-/* Sets SN: posted edge interrupts collect silently (no kick) until apic_post_resume(). Mailbox
- * events (NMI, INIT, ...) still kick. Owner only. */
-void apic_post_suppress(struct apic_post *post);
-
-/* Clears SN. True when something was posted meanwhile; ON is then set, so that a VM entry that
- * relies on ON will see it. Owner only. */
-bool apic_post_resume(struct apic_post *post);
 
 /* Is anything posted that the owner has not merged yet? Any CPU. Together with "the owner publishes
  * that it halts, then asks again" no wake-up is lost: a poster sets its bit before it kicks. */

@@ -64,9 +64,8 @@ static inline __attribute__((always_inline)) struct rule rule_for(const struct l
                                                                   uint32_t offset)
 {
     const struct apic_config *config = &lapic->domain->config;
-    if (SLOT(offset) >= REGISTERS) {
+    if (SLOT(offset) >= REGISTERS)
         return (struct rule){0};
-    }
     struct rule rule = rules[SLOT(offset)];
     switch (offset) {
     case APIC_SVR:
@@ -92,23 +91,20 @@ void lapic_write_tpr(struct lapic *lapic, uint8_t tpr)
 
 static void write_id(struct lapic *lapic, uint32_t value)
 {
-    if (lapic->domain->config.writable_id) {
+    if (lapic->domain->config.writable_id)
         lapic->id8 = (uint8_t)(value >> 24);
-    }
     *lapic_reg(lapic, APIC_ID) = (uint32_t)lapic->id8 << 24;
     lapic_publish(lapic);
 }
 
 static void write_svr(struct lapic *lapic, uint32_t value)
 {
-    if (lapic->enabled != 0) {
+    if (lapic->enabled != 0)
         lapic_merge_vectors(lapic);
-    }
     *lapic_reg(lapic, APIC_SVR) = value;
     lapic->enabled = value & APIC_SVR_ENABLE;
-    if (lapic->enabled == 0) {
+    if (lapic->enabled == 0)
         lapic_mask_lvts(lapic);
-    }
     lapic_publish(lapic);
 }
 
@@ -165,9 +161,8 @@ static void act_quietly(struct lapic *lapic, uint32_t reg, uint32_t value)
         break;
     case APIC_SELF_IPI:
         *lapic_reg(lapic, APIC_SELF_IPI) = 0;
-        if ((uint8_t)value < APIC_FIRST_VECTOR) {
+        if ((uint8_t)value < APIC_FIRST_VECTOR)
             lapic_error(lapic, APIC_ESR_SEND_ILLEGAL);
-        }
         lapic_self_ipi(lapic, (uint8_t)value);
         break;
     default:
@@ -185,11 +180,10 @@ static __attribute__((noinline)) void trace_and_act(struct lapic *lapic, uint32_
 
 static inline void act(struct lapic *lapic, uint32_t reg, uint32_t value)
 {
-    if (apic_unlikely(lapic->traced)) {
+    if (apic_unlikely(lapic->traced))
         trace_and_act(lapic, reg, value);
-    } else {
+    else
         act_quietly(lapic, reg, value);
-    }
 }
 
 /* The processor keeps TPR without us, and the page may hold vector 0 in IRR for its sake
@@ -212,35 +206,31 @@ static uint32_t current_value(struct lapic *lapic, uint32_t reg)
 uint64_t lapic_read(struct lapic *lapic, uint32_t offset, unsigned size)
 {
     uint64_t ones = size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
-    if (lapic_mode(lapic) != APIC_XAPIC) {
+    if (lapic_mode(lapic) != APIC_XAPIC)
         return ones;
-    }
     uint32_t reg = offset & ~0xFu;
     if ((rule_for(lapic, reg).access & R) == 0) {
         lapic_error(lapic, APIC_ESR_ILLEGAL_ADDRESS);
         return 0;
     }
     uint32_t byte = offset & 0xFu;
-    if (byte >= sizeof(uint32_t)) {
+    if (byte >= sizeof(uint32_t))
         return 0;
-    }
     return (current_value(lapic, reg) >> (8 * byte)) & ones;
 }
 
 void lapic_write(struct lapic *lapic, uint32_t offset, unsigned size, uint64_t value)
 {
-    if (lapic_mode(lapic) != APIC_XAPIC) {
+    if (lapic_mode(lapic) != APIC_XAPIC)
         return;
-    }
     uint32_t reg = offset & ~0xFu;
     struct rule rule = rule_for(lapic, reg);
     if ((rule.access & R) == 0) {
         lapic_error(lapic, APIC_ESR_ILLEGAL_ADDRESS);
         return;
     }
-    if ((rule.access & W) == 0 || size != sizeof(uint32_t) || offset != reg) {
+    if ((rule.access & W) == 0 || size != sizeof(uint32_t) || offset != reg)
         return;
-    }
     act(lapic, reg, (uint32_t)value & rule.writable);
 }
 
@@ -263,13 +253,11 @@ static uint32_t msr_register(uint32_t msr)
 bool lapic_rdmsr(struct lapic *lapic, uint32_t msr, uint64_t *value)
 {
     uint32_t reg = msr_register(msr);
-    if (lapic_mode(lapic) != APIC_X2APIC || (rule_for(lapic, reg).access & X2R) == 0) {
+    if (lapic_mode(lapic) != APIC_X2APIC || (rule_for(lapic, reg).access & X2R) == 0)
         return false;
-    }
     *value = current_value(lapic, reg);
-    if (reg == APIC_ICR) {
+    if (reg == APIC_ICR)
         *value |= (uint64_t)lapic_reg(lapic, APIC_ICR)[1] << 32;
-    }
     return true;
 }
 
@@ -277,19 +265,15 @@ bool lapic_wrmsr(struct lapic *lapic, uint32_t msr, uint64_t value)
 {
     uint32_t reg = msr_register(msr);
     struct rule rule = rule_for(lapic, reg);
-    if (lapic_mode(lapic) != APIC_X2APIC || (rule.access & X2W) == 0) {
+    if (lapic_mode(lapic) != APIC_X2APIC || (rule.access & X2W) == 0)
         return false;
-    }
     uint64_t allowed = rule.writable | rule.read_only;
-    if (reg == APIC_ICR) {
+    if (reg == APIC_ICR)
         allowed |= UINT64_C(0xFFFFFFFF) << 32;
-    }
-    if ((value & ~allowed) != 0) {
+    if ((value & ~allowed) != 0)
         return false;
-    }
-    if (reg == APIC_ICR) {
+    if (reg == APIC_ICR)
         lapic_reg(lapic, APIC_ICR)[1] = (uint32_t)(value >> 32);
-    }
     act(lapic, reg, (uint32_t)value & rule.writable);
     return true;
 }
@@ -317,9 +301,8 @@ uint64_t lapic_read_cr8(const struct lapic *lapic)
 
 bool lapic_write_cr8(struct lapic *lapic, uint64_t value)
 {
-    if (value > 15) {
+    if (value > 15)
         return false;
-    }
     lapic_write_tpr(lapic, (uint8_t)(value << 4));
     return true;
 }

@@ -62,24 +62,15 @@ static bool is_due(const struct apic_timer *timer, uint64_t now)
 bool lapic_timer_expire(struct lapic *lapic, uint64_t now)
 {
     struct apic_timer *timer = &lapic->timer;
-    if (!is_due(timer, now)) {
+    if (!is_due(timer, now))
         return false;
-    }
     lapic_trace(lapic, APIC_TRACE_TIMER, timer->deadline, 0);
-    if (timer->mode == APIC_TIMER_PERIODIC) {
+    if (timer->mode == APIC_TIMER_PERIODIC)
         reload(lapic, now);
-    } else {
+    else
         timer->armed = false;
-    }
     lapic_deliver_lvt(lapic, APIC_LVT_TIMER);
     return (*lapic_reg(lapic, APIC_LVT_TIMER) & APIC_LVT_MASKED) == 0;
-}
-
-void lapic_timer_tsc_moved(struct lapic *lapic, uint64_t delta)
-{
-    if (counts_down(&lapic->timer)) {
-        lapic->timer.deadline += delta;
-    }
 }
 
 void lapic_timer_reset(struct lapic *lapic)
@@ -97,9 +88,8 @@ void lapic_timer_write_lvt(struct lapic *lapic, uint32_t value)
     lapic_timer_expire(lapic, guest_now(lapic));
     if (mode != timer->mode) {
         timer->mode = mode;
-        if (!counted || !counts_down(timer)) {
+        if (!counted || !counts_down(timer))
             disarm(lapic);
-        }
     }
     timer->lvt = value;
     *lapic_reg(lapic, APIC_LVT_TIMER) = value;
@@ -146,15 +136,13 @@ uint32_t lapic_timer_current(struct lapic *lapic)
 {
     struct apic_timer *timer = &lapic->timer;
     const struct apic_config *config = &lapic->domain->config;
-    if (!counts_down(timer) || !timer->armed) {
+    if (!counts_down(timer) || !timer->armed)
         return 0;
-    }
     uint64_t now = guest_now(lapic);
     if (is_due(timer, now)) {
         lapic_timer_expire(lapic, now);
-        if (!timer->armed) {
+        if (!timer->armed)
             return 0;
-        }
     }
     uint64_t per_count = (uint64_t)config->bus_den << timer->divide;
     uint64_t count = ((timer->deadline - now) * config->bus_num + per_count - 1) / per_count;
@@ -165,9 +153,8 @@ uint32_t lapic_timer_current(struct lapic *lapic)
 uint64_t lapic_read_tsc_deadline(struct lapic *lapic)
 {
     struct apic_timer *timer = &lapic->timer;
-    if (timer->mode != APIC_TIMER_TSC_DEADLINE) {
+    if (timer->mode != APIC_TIMER_TSC_DEADLINE)
         return 0;
-    }
     lapic_timer_expire(lapic, guest_now(lapic));
     return timer->armed ? timer->deadline : 0;
 }
@@ -175,9 +162,8 @@ uint64_t lapic_read_tsc_deadline(struct lapic *lapic)
 bool lapic_write_tsc_deadline(struct lapic *lapic, uint64_t value)
 {
     struct apic_timer *timer = &lapic->timer;
-    if (timer->mode != APIC_TIMER_TSC_DEADLINE) {
+    if (timer->mode != APIC_TIMER_TSC_DEADLINE)
         return false;
-    }
     uint64_t now = guest_now(lapic);
     bool delivered = is_due(timer, now) && lapic_timer_expire(lapic, now);
     timer->deadline = value;

@@ -25,9 +25,8 @@ static inline __attribute__((always_inline)) uint8_t highest(const struct lapic 
 #pragma GCC unroll 8
     for (uint32_t i = VECTOR_WORDS; i-- > 0;) {
         uint32_t word = *lapic_reg(lapic, base + i * 0x10u);
-        if (word != 0) {
+        if (word != 0)
             return (uint8_t)(i * 32u + 31u - (uint32_t)__builtin_clz(word));
-        }
     }
     return 0;
 }
@@ -46,9 +45,8 @@ static bool anything_in_service(const struct lapic *lapic)
 {
     uint32_t any = 0;
 #pragma GCC unroll 8
-    for (uint32_t i = 0; i < VECTOR_WORDS; i++) {
+    for (uint32_t i = 0; i < VECTOR_WORDS; i++)
         any |= *lapic_reg(lapic, APIC_ISR + i * 0x10u);
-    }
     return any != 0;
 }
 
@@ -85,11 +83,10 @@ static bool accept_words(struct lapic *lapic, unsigned word64, uint64_t bits, bo
 void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level)
 {
     *vector_word(lapic, APIC_IRR, vector) |= vector_bit(vector);
-    if (level) {
+    if (level)
         *vector_word(lapic, APIC_TMR, vector) |= vector_bit(vector);
-    } else {
+    else
         *vector_word(lapic, APIC_TMR, vector) &= ~vector_bit(vector);
-    }
 }
 
 /* A disabled APIC accepts nothing: what is found then was under way while it was being disabled. */
@@ -97,13 +94,11 @@ static bool merge_words(struct lapic *lapic, _Atomic uint64_t words[4], bool lev
 {
     bool changed = false;
     for (unsigned i = 0; i < 4; i++) {
-        if (atomic_load(&words[i]) == 0) {
+        if (atomic_load(&words[i]) == 0)
             continue;
-        }
         uint64_t bits = atomic_exchange(&words[i], 0);
-        if (lapic->enabled != 0) {
+        if (lapic->enabled != 0)
             changed |= accept_words(lapic, i, bits, level);
-        }
     }
     return changed;
 }
@@ -120,18 +115,15 @@ bool lapic_merge(struct lapic *lapic, struct lapic_events *events)
     *events = (struct lapic_events){0};
 
     /* ON before PIR: a poster that finds ON set relies on PIR being read after it is cleared. */
-    if ((atomic_load(&post->control) & APIC_PI_ON) != 0) {
+    if ((atomic_load(&post->control) & APIC_PI_ON) != 0)
         atomic_fetch_and(&post->control, ~APIC_PI_ON);
-    }
     bool changed = merge_words(lapic, post->pir, false);
-    if (atomic_load(&post->events) == 0) {
+    if (atomic_load(&post->events) == 0)
         return changed;
-    }
     uint32_t taken = atomic_exchange(&post->events, 0);
     changed |= merge_words(lapic, post->level, true);
-    if ((taken & APIC_EVENT_BAD_VECTOR) != 0) {
+    if ((taken & APIC_EVENT_BAD_VECTOR) != 0)
         lapic_error(lapic, APIC_ESR_RECEIVE_ILLEGAL);
-    }
     events->nmi = taken & APIC_EVENT_NMI_MASK;
     events->init = (taken & APIC_EVENT_INIT) != 0;
     events->sipi = (taken & APIC_EVENT_SIPI) != 0;
@@ -143,21 +135,18 @@ bool lapic_merge(struct lapic *lapic, struct lapic_events *events)
 int lapic_pending(const struct lapic *lapic)
 {
     uint8_t vector = highest(lapic, APIC_IRR);
-    if (vector == 0) {
+    if (vector == 0)
         return -1;
-    }
-    if ((vector & CLASS_MASK) <= (priority(lapic) & CLASS_MASK)) {
+    if ((vector & CLASS_MASK) <= (priority(lapic) & CLASS_MASK))
         return -1;
-    }
     return vector;
 }
 
 uint8_t lapic_acknowledge(struct lapic *lapic)
 {
     int pending = lapic_pending(lapic);
-    if (pending < 0) {
+    if (pending < 0)
         return (uint8_t)*lapic_reg(lapic, APIC_SVR);
-    }
     uint8_t vector = (uint8_t)pending;
     *vector_word(lapic, APIC_IRR, vector) &= ~vector_bit(vector);
     *vector_word(lapic, APIC_ISR, vector) |= vector_bit(vector);
@@ -180,20 +169,17 @@ void lapic_eoi_exit(struct lapic *lapic, uint8_t vector)
     bool level = (*vector_word(lapic, APIC_TMR, vector) & vector_bit(vector)) != 0;
     bool suppressed = (*lapic_reg(lapic, APIC_SVR) & APIC_SVR_SUPPRESS_EOI) != 0;
     lapic_trace(lapic, APIC_TRACE_EOI, vector, level && !suppressed);
-    if (level && !suppressed) {
-        for (unsigned i = 0; i < domain->ioapics; i++) {
+    if (level && !suppressed)
+        for (unsigned i = 0; i < domain->ioapics; i++)
             ioapic_eoi(domain->ioapic[i], lapic->group, vector);
-        }
-    }
     lapic_lint_eoi(lapic, vector);
 }
 
 void lapic_eoi(struct lapic *lapic)
 {
     uint8_t vector = lapic_highest_isr(lapic);
-    if (vector == 0) {
+    if (vector == 0)
         return;
-    }
     *vector_word(lapic, APIC_ISR, vector) &= ~vector_bit(vector);
     lapic_update_ppr(lapic);
     lapic_eoi_exit(lapic, vector);

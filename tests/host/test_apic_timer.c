@@ -269,23 +269,6 @@ static void bus_clock_ratio(void **state)
     }
 }
 
-static void moving_the_tsc(void **state)
-{
-    (void)state;
-    rig_set(apic, APIC_LVT_TIMER, VECTOR);
-    rig_set(apic, APIC_TIMER_INITIAL, 1000);
-    rig.now -= 500000;
-    lapic_timer_tsc_moved(apic, (uint64_t)-500000);
-    assert_int_equal(count(), 1000);
-    assert_false(fires_within(999));
-    assert_true(fires_within(1));
-    rig_set(apic, APIC_LVT_TIMER, DEADLINE | VECTOR);
-    lapic_write_tsc_deadline(apic, 700000);
-    rig.now += 400000;
-    lapic_timer_tsc_moved(apic, 400000);
-    assert_true(fires_within(0));
-}
-
 static void software_disable_lets_the_count_run(void **state)
 {
     (void)state;
@@ -324,7 +307,6 @@ int main(void)
         TIMER_TEST(masked_expiry_is_forgotten),
         TIMER_TEST(periodic_with_the_count_taken_away),
         TIMER_TEST(bus_clock_ratio),
-        TIMER_TEST(moving_the_tsc),
         TIMER_TEST(software_disable_lets_the_count_run),
         TIMER_TEST(illegal_timer_vector),
     };
