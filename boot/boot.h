@@ -59,9 +59,6 @@ uint64_t memory_take(uint64_t size, uint64_t highest);
 
 void memory_free_all(void);
 
-/* All that is taken now. */
-const struct memory_claim *memory_claims(uint32_t *count);
-
 /* The memory for the firmware's map; it is taken from the firmware, but not handed over. */
 struct map_buffer {
     void *descriptors;

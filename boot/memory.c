@@ -30,12 +30,6 @@ void memory_free_all(void)
     }
 }
 
-const struct memory_claim *memory_claims(uint32_t *count)
-{
-    *count = n_claims;
-    return claims;
-}
-
 EFI_STATUS map_get(const struct map_buffer *buffer, struct firmware_map *map, UINTN *key)
 {
     UINTN size = buffer->capacity;

@@ -26,37 +26,6 @@
 /* ---- Memory ------------------------------------------------------------------------------------
  */
 
-static void *table_alloc(void *arg)
-{
-    (void)arg;
-    return page_alloc();
-}
-
-static void table_free(void *arg, void *page)
-{
-    (void)arg;
-    page_free(page);
-}
-
-static uint64_t table_physical(void *arg, const void *page)
-{
-    (void)arg;
-    return virt_to_phys(page);
-}
-
-static void *table_pointer(void *arg, uint64_t physical)
-{
-    (void)arg;
-    return phys_to_virt(physical);
-}
-
-static const struct ept_memory table_memory = {
-    .alloc = table_alloc,
-    .free = table_free,
-    .physical = table_physical,
-    .pointer = table_pointer,
-};
-
 /* One piece of guest RAM, aligned as its size lets large pages use it. */
 static bool add_piece(struct vm *vm, gpa_t gpa, uint64_t size)
 {
@@ -96,7 +65,7 @@ static bool add_memory(struct vm *vm)
     uint64_t high = guest_high_ram(vm->config->memory);
 
     for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
-        if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps, &table_memory) ||
+        if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps) ||
             !ept_add_view(&vm->ept[vtl], APIC_BASE_DEFAULT, vmx_apic_access_page()))
             return false;
     return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high);

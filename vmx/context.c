@@ -272,16 +272,6 @@ void vmx_context_destroy(struct vmx_context *ctx)
     ctx->msr_bitmap = NULL;
 }
 
-void vmx_set_ept(struct vmx_context *ctx, struct ept *ept)
-{
-    const struct ept *old = ctx->ept;
-    ctx->ept = ept;
-    ctx->ept_generation = __atomic_load_n(&ept->generation, __ATOMIC_ACQUIRE);
-    ctx->ept_pointer = ctx->ept_pointer == old->view.pointer ? ept->view.pointer : ept->pointer;
-    vmwrite64(EPT_POINTER, ctx->ept_pointer);
-    invept(ctx->caps, ctx->ept_pointer);
-}
-
 /* Masks change, what the guest sees does not. */
 static void update_cr_masks(struct vmx_context *ctx)
 {

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/bits.h"
+#include "core/memory.h"
 
 enum {
     ENTRIES = 512,
@@ -17,12 +18,11 @@ enum {
 #define ENTRY_IPAT    BIT(6) /* the guest's PAT has no say: all types are ours */
 #define ENTRY_LARGE   BIT(7)
 #define ENTRY_ADDRESS MASK(51, 12)
-#define ENTRY_LEAF                                                                                 \
-    BIT(52) /* ours; ignored by the processor. Set in leaves, even without rights                  \
-             */
-#define ENTRY_TABLE (uint64_t) EPT_RWX
+#define ENTRY_TABLE   (uint64_t) EPT_RWX
 
-/* Ours, too: what a leaf's owner denies, in EPT_* bits. */
+/* Ours, ignored by the processor: set in leaves, even without rights; what a leaf's owner denies,
+ * in EPT_* bits. */
+#define ENTRY_LEAF         BIT(52)
 #define ENTRY_DENIED       MASK(56, 53)
 #define ENTRY_DENIED_SHIFT 53
 
@@ -41,15 +41,14 @@ static unsigned denied_of(uint64_t entry)
     return (bits & (EPT_R | EPT_W | EPT_X)) | (bits & BIT(3) ? EPT_UX : 0);
 }
 
-enum kind { MAP, UNMAP, PROTECT };
+enum kind { MAP, UNMAP, RESTRICT };
 
 struct change {
     enum kind kind;
     uint64_t gpa;
     uint64_t size;
     uint64_t hpa;  /* MAP: of gpa */
-    uint64_t bits; /* MAP: of the leaf, less address and size; PROTECT: what `mask` becomes */
-    uint64_t mask; /* PROTECT: of the leaf's bits that change */
+    uint64_t bits; /* MAP: of the leaf, less address and size; RESTRICT: rights and denied ones */
 };
 
 static unsigned shift_of(unsigned level)
@@ -77,9 +76,9 @@ static bool is_table(uint64_t entry)
     return entry != 0 && !is_leaf(entry);
 }
 
-static uint64_t *table_of(const struct ept *ept, uint64_t entry)
+static uint64_t *table_of(uint64_t entry)
 {
-    return ept->memory->pointer(ept->memory->arg, entry & ENTRY_ADDRESS);
+    return phys_to_virt(entry & ENTRY_ADDRESS);
 }
 
 static bool may_be_leaf(const struct ept *ept, unsigned level)
@@ -119,7 +118,7 @@ static void write_entry(struct ept *ept, uint64_t *slot, uint64_t entry)
 
 static uint64_t *new_table(struct ept *ept)
 {
-    uint64_t *table = ept->memory->alloc(ept->memory->arg);
+    uint64_t *table = page_alloc();
     if (table)
         ept->tables++;
     return table;
@@ -136,10 +135,10 @@ static void retire(struct ept *ept, uint64_t *table, unsigned level)
         uint64_t entry = table[i];
         __atomic_store_n(&table[i], 0, __ATOMIC_RELAXED);
         if (is_table(entry))
-            retire(ept, table_of(ept, entry), level - 1);
+            retire(ept, table_of(entry), level - 1);
     }
     if (ept->retired)
-        table[0] = ept->memory->physical(ept->memory->arg, ept->retired);
+        table[0] = virt_to_phys(ept->retired);
     ept->retired = table;
     ept->tables--;
 }
@@ -149,7 +148,7 @@ static void replace(struct ept *ept, uint64_t *slot, uint64_t entry, unsigned le
     uint64_t old = *slot;
     write_entry(ept, slot, entry);
     if (is_table(old))
-        retire(ept, table_of(ept, old), level - 1);
+        retire(ept, table_of(old), level - 1);
 }
 
 /* The table below slot; what slot mapped as one page is first mapped by a table of smaller ones. */
@@ -157,7 +156,7 @@ static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
 {
     uint64_t old = *slot;
     if (is_table(old))
-        return table_of(ept, old);
+        return table_of(old);
     uint64_t *table = new_table(ept);
     if (!table)
         return NULL;
@@ -168,7 +167,7 @@ static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
             table[i] = leaf(hpa, bits, level - 1);
         }
     }
-    write_entry(ept, slot, ept->memory->physical(ept->memory->arg, table) | ENTRY_TABLE);
+    write_entry(ept, slot, virt_to_phys(table) | ENTRY_TABLE);
     return table;
 }
 
@@ -176,6 +175,11 @@ static uint64_t *descend(struct ept *ept, uint64_t *slot, unsigned level)
 static uint64_t denied_to_keep(uint64_t entry)
 {
     return is_leaf(entry) ? entry & ENTRY_DENIED : 0;
+}
+
+static void restrict_leaf(struct ept *ept, uint64_t *slot, uint64_t bits)
+{
+    write_entry(ept, slot, (*slot & ~(ENTRY_RIGHTS | ENTRY_DENIED)) | bits);
 }
 
 /* Changes one entry for good; false if that must be done entry by entry below it. */
@@ -195,12 +199,12 @@ static bool change_entry(struct ept *ept, uint64_t *slot, unsigned level, const 
             return false;
         replace(ept, slot, 0, level);
         return true;
-    case PROTECT:
+    case RESTRICT:
         if (*slot == 0)
             return true;
         if (!whole || !is_leaf(*slot))
             return false;
-        write_entry(ept, slot, (*slot & ~c->mask) | c->bits);
+        restrict_leaf(ept, slot, c->bits);
         return true;
     }
     return true;
@@ -231,30 +235,29 @@ static void assert_range(uint64_t gpa, uint64_t size)
     ASSERT(gpa < EPT_GPA_LIMIT && size <= EPT_GPA_LIMIT - gpa);
 }
 
-bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_memory *memory)
+static uint64_t eptp(const uint64_t *root)
+{
+    return virt_to_phys(root) | EPTP_LEVELS | EPTP_WRITE_BACK;
+}
+
+bool ept_init(struct ept *ept, const struct vmx_caps *caps)
 {
     *ept = (struct ept){
-        .memory = memory,
         .has_2m = vmx_has(caps, VMX_EPT_2M),
         .has_1g = vmx_has(caps, VMX_EPT_2M) && vmx_has(caps, VMX_EPT_1G),
     };
     ept->root = new_table(ept);
     if (!ept->root)
         return false;
-    ept->pointer = memory->physical(memory->arg, ept->root) | EPTP_LEVELS | EPTP_WRITE_BACK;
+    ept->pointer = eptp(ept->root);
     return true;
-}
-
-static uint64_t physical(const struct ept *ept, const void *table)
-{
-    return ept->memory->physical(ept->memory->arg, table);
 }
 
 static void free_view(struct ept *ept)
 {
     for (unsigned level = 0; level < EPT_LEVELS; level++) {
         if (ept->view.table[level]) {
-            ept->memory->free(ept->memory->arg, ept->view.table[level]);
+            page_free(ept->view.table[level]);
             ept->tables--;
         }
     }
@@ -292,9 +295,9 @@ bool ept_add_view(struct ept *ept, uint64_t gpa, uint64_t hpa)
         for (unsigned i = 0; i < ENTRIES; i++)
             view->table[level][i] = view->twin[level][i];
         view->table[level][index_of(gpa, level)] = below;
-        below = physical(ept, view->table[level]) | ENTRY_TABLE;
+        below = virt_to_phys(view->table[level]) | ENTRY_TABLE;
     }
-    view->pointer = physical(ept, view->table[ROOT_LEVEL]) | EPTP_LEVELS | EPTP_WRITE_BACK;
+    view->pointer = eptp(view->table[ROOT_LEVEL]);
     return true;
 }
 
@@ -302,8 +305,8 @@ void ept_reclaim(struct ept *ept)
 {
     while (ept->retired) {
         uint64_t *table = ept->retired;
-        ept->retired = table[0] ? ept->memory->pointer(ept->memory->arg, table[0]) : NULL;
-        ept->memory->free(ept->memory->arg, table);
+        ept->retired = table[0] ? phys_to_virt(table[0]) : NULL;
+        page_free(table);
     }
 }
 
@@ -333,23 +336,13 @@ bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size)
     return change(ept, ept->root, ROOT_LEVEL, &c);
 }
 
-static bool protect(struct ept *ept, uint64_t gpa, uint64_t size, uint64_t mask, uint64_t bits)
-{
-    unsigned rights = bits & EPT_RWX;
-    assert_range(gpa, size);
-    ASSERT((bits & ~mask) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
-    struct change c = {.kind = PROTECT, .gpa = gpa, .size = size, .mask = mask, .bits = bits};
-    return change(ept, ept->root, ROOT_LEVEL, &c);
-}
-
-bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights)
-{
-    return protect(ept, gpa, size, ENTRY_RIGHTS, rights);
-}
-
 bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights, unsigned denied)
 {
-    return protect(ept, gpa, size, ENTRY_RIGHTS | ENTRY_DENIED, rights | denied_bits(denied));
+    assert_range(gpa, size);
+    ASSERT((rights & ~EPT_RWX) == 0 && (rights & (EPT_R | EPT_W)) != EPT_W);
+    struct change c = {
+        .kind = RESTRICT, .gpa = gpa, .size = size, .bits = rights | denied_bits(denied)};
+    return change(ept, ept->root, ROOT_LEVEL, &c);
 }
 
 unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVELS])
@@ -361,7 +354,7 @@ unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVE
         entries[n++] = entry;
         if (!is_table(entry) || level == 0)
             return n;
-        table = table_of(ept, entry);
+        table = table_of(entry);
     }
 }
 
@@ -376,7 +369,7 @@ static uint64_t *find(const struct ept *ept, struct ept_near *near, uint64_t gpa
         uint64_t entry = __atomic_load_n(slot, __ATOMIC_RELAXED);
         if (!is_table(entry) || near->level == 0)
             return slot;
-        near->table = table_of(ept, entry);
+        near->table = table_of(entry);
         near->level--;
     }
 }
@@ -412,7 +405,6 @@ bool ept_restrict_page(struct ept *ept, struct ept_near *near, uint64_t gpa, uns
         return ept_restrict(ept, gpa, EPT_PAGE_4K, rights, denied);
     ASSERT((rights & (EPT_R | EPT_W)) != EPT_W);
     if (*slot != 0)
-        write_entry(ept, slot,
-                    (*slot & ~(ENTRY_RIGHTS | ENTRY_DENIED)) | rights | denied_bits(denied));
+        restrict_leaf(ept, slot, rights | denied_bits(denied));
     return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Extended page tables: guest-physical to host-physical. Pure: memory for the tables comes
- * through callbacks, so the same code runs in host tests.
+ * Extended page tables: guest-physical to host-physical. Pure but for the pages of the tables.
  * Source: SDM Vol 3C, "The Extended Page Table Mechanism (EPT)".
  *
  * The owner serializes changes. A processor may walk the tree meanwhile: entries are written
@@ -26,9 +25,6 @@ enum {
 
 enum ept_memory_type {
     EPT_UNCACHED = 0,
-    EPT_WRITE_COMBINING = 1,
-    EPT_WRITE_THROUGH = 4,
-    EPT_WRITE_PROTECTED = 5,
     EPT_WRITE_BACK = 6,
 };
 
@@ -37,15 +33,6 @@ enum ept_memory_type {
 #define EPT_PAGE_1G   0x40000000ull
 #define EPT_PAGE_512G 0x8000000000ull
 #define EPT_GPA_LIMIT (1ull << 48)
-
-/* Table pages: 4096 bytes, aligned, zeroed by alloc. alloc returns NULL if there is no memory. */
-struct ept_memory {
-    void *arg;
-    void *(*alloc)(void *arg);
-    void (*free)(void *arg, void *page);
-    uint64_t (*physical)(void *arg, const void *page);
-    void *(*pointer)(void *arg, uint64_t physical);
-};
 
 enum { EPT_LEVELS = 4 };
 
@@ -59,7 +46,6 @@ struct ept_view {
 
 struct ept {
     uint64_t *root;
-    const struct ept_memory *memory;
     uint64_t pointer;    /* the EPTP of the VMCSs that use this tree */
     uint64_t generation; /* counts the changes that made cached translations wrong */
     uint64_t tables;     /* pages in use, root included, retired ones not */
@@ -77,7 +63,7 @@ struct ept_mapping {
 };
 
 /* An empty tree; false if there is no memory for its root. */
-bool ept_init(struct ept *ept, const struct vmx_caps *caps, const struct ept_memory *memory);
+bool ept_init(struct ept *ept, const struct vmx_caps *caps);
 
 /*
  * Adds the view, in which the page at gpa is hpa with all rights, write-back. Later changes show in
@@ -110,14 +96,10 @@ bool ept_unmap(struct ept *ept, uint64_t gpa, uint64_t size);
 
 /*
  * Changes the rights of what is mapped in the range and leaves holes alone. rights may be 0: the
- * address is then kept, so that rights can be given back. False if memory to split a large page
- * was lacking: part of the range may then be changed.
- */
-bool ept_protect(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights);
-
-/*
- * The same, and notes beside the rights which ones the owner denies there, for the owner to read
- * again: that stays until changed, even when something else is mapped at the address.
+ * address is then kept, so that rights can be given back. Notes beside the rights which ones the
+ * owner denies there, for the owner to read again: that stays until changed, even when something
+ * else is mapped at the address. False if memory to split a large page was lacking: part of the
+ * range may then be changed.
  */
 bool ept_restrict(struct ept *ept, uint64_t gpa, uint64_t size, unsigned rights, unsigned denied);
 

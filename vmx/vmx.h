@@ -569,9 +569,6 @@ void vmx_unload(struct vmx_context *ctx);
 /* Makes this processor forget the translations that it may hold for ctx, loaded or not. */
 void vmx_flush_linear(struct vmx_context *ctx);
 
-/* Uses another tree from the next entry on. */
-void vmx_set_ept(struct vmx_context *ctx, struct ept *ept);
-
 /*
  * Ends the current instruction as the processor would: RIP moves to rip,
  * blocking by STI and MOV SS ends, with RFLAGS.TF set a single-step trap becomes pending.

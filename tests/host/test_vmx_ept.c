@@ -13,54 +13,38 @@
 #include <cmocka.h>
 
 #include "core/bits.h"
+#include "core/memory.h"
 
 /* The window holds the end of one 1 GiB page, a whole one, and the start of the next. */
 enum { MODEL_PAGES = 512 * 516, EDGE_PAGES = 512 * 2 };
 #define MODEL_BASE (7 * EPT_PAGE_1G - EDGE_PAGES * EPT_PAGE_4K)
 
-struct pool {
+/* In place of core/memory.c. */
+static struct {
     unsigned in_use;
     unsigned limit;
-};
+} pool;
 
-static void *pool_alloc(void *arg)
+void *page_alloc(void)
 {
-    struct pool *pool = arg;
-    if (pool->in_use == pool->limit)
+    if (pool.in_use == pool.limit)
         return NULL;
     void *page = aligned_alloc(4096, 4096);
     memset(page, 0, 4096);
-    pool->in_use++;
+    pool.in_use++;
     return page;
 }
 
-static void pool_free(void *arg, void *page)
+void page_free(void *page)
 {
-    struct pool *pool = arg;
-    pool->in_use--;
+    pool.in_use--;
     free(page);
 }
 
-static uint64_t pool_physical(void *arg, const void *page)
+paddr_t virt_to_phys(const volatile void *address)
 {
-    (void)arg;
-    return (uintptr_t)page;
+    return (uintptr_t)address;
 }
-
-static void *pool_pointer(void *arg, uint64_t physical)
-{
-    (void)arg;
-    return (void *)physical;
-}
-
-static struct pool pool;
-static const struct ept_memory memory = {
-    .arg = &pool,
-    .alloc = pool_alloc,
-    .free = pool_free,
-    .physical = pool_physical,
-    .pointer = pool_pointer,
-};
 
 static struct vmx_caps caps_with(bool large, bool huge)
 {
@@ -71,9 +55,10 @@ static struct vmx_caps caps_with(bool large, bool huge)
 
 static void start(struct ept *ept, bool large, bool huge)
 {
-    pool = (struct pool){.limit = 100000};
+    pool.in_use = 0;
+    pool.limit = 100000;
     struct vmx_caps caps = caps_with(large, huge);
-    assert_true(ept_init(ept, &caps, &memory));
+    assert_true(ept_init(ept, &caps));
 }
 
 static void finish(struct ept *ept)
@@ -176,7 +161,7 @@ static void random_step(struct ept *ept)
     case 3:
         if (random_below(3) == 0)
             rights = 0;
-        assert_true(ept_protect(ept, gpa, size, rights));
+        assert_true(ept_restrict(ept, gpa, size, rights, 0));
         for (unsigned i = 0; i < pages; i++)
             model[first + i].rights = rights;
         break;
@@ -272,10 +257,10 @@ static void test_generation_counts_what_caches_could_hold(void **state)
     uint64_t before = ept.generation;
     assert_true(ept_map(&ept, 0, 0, EPT_PAGE_2M, EPT_RWX, EPT_WRITE_BACK));
     assert_true(ept_map(&ept, 0, 0, EPT_PAGE_2M, EPT_RWX, EPT_WRITE_BACK));
-    assert_true(ept_protect(&ept, EPT_PAGE_2M, EPT_PAGE_2M, 0));
+    assert_true(ept_restrict(&ept, EPT_PAGE_2M, EPT_PAGE_2M, 0, 0));
     assert_int_equal(ept.generation, before);
 
-    assert_true(ept_protect(&ept, 0, EPT_PAGE_4K, EPT_R));
+    assert_true(ept_restrict(&ept, 0, EPT_PAGE_4K, EPT_R, 0));
     assert_int_not_equal(ept.generation, before);
     before = ept.generation;
     assert_true(ept_unmap(&ept, 0, EPT_PAGE_4K));
@@ -319,9 +304,9 @@ static void test_memory_running_out_changes_nothing_else(void **state)
     assert_int_equal(m.rights, EPT_RWX);
     finish(&ept);
 
-    pool = (struct pool){.limit = 0};
+    pool.in_use = pool.limit = 0;
     struct vmx_caps caps = caps_with(true, true);
-    assert_false(ept_init(&ept, &caps, &memory));
+    assert_false(ept_init(&ept, &caps));
 }
 
 /* Everything shows in the view but the one page, which is its own. */
@@ -356,7 +341,7 @@ static void test_view(void **state)
     assert_view(&ept, gpa, hpa);
     assert_true(ept.view.pointer != ept.pointer);
     assert_true(ept_map(&ept, 4 * EPT_PAGE_1G, 0, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
-    assert_true(ept_protect(&ept, EPT_PAGE_2M, EPT_PAGE_4K, EPT_R));
+    assert_true(ept_restrict(&ept, EPT_PAGE_2M, EPT_PAGE_4K, EPT_R, 0));
     assert_true(ept_map(&ept, gpa - EPT_PAGE_4K, 0, 3 * EPT_PAGE_4K, EPT_RWX, EPT_WRITE_BACK));
     assert_true(ept_map(&ept, gpa - EPT_PAGE_2M, 0, EPT_PAGE_2M, EPT_RWX, EPT_WRITE_BACK));
     assert_view(&ept, gpa, hpa);
@@ -389,7 +374,7 @@ static void test_restricting_pages_in_any_order(void **state)
     struct ept_near near = {0};
     start(&ept, true, true);
     struct vmx_caps caps = caps_with(true, true);
-    assert_true(ept_init(&other, &caps, &memory));
+    assert_true(ept_init(&other, &caps));
     assert_true(ept_map(&ept, 0, EPT_PAGE_1G, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
     assert_true(ept_map(&other, 0, EPT_PAGE_1G, 2 * EPT_PAGE_1G, EPT_RWX, EPT_WRITE_BACK));
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++) {
