@@ -144,8 +144,7 @@ void lapic_write_icr(struct lapic *lapic, uint64_t icr);
 /* Ends the highest-priority interrupt in service. */
 void lapic_eoi(struct lapic *lapic);
 
-/* ---- Hardware-assisted register access (SDM Vol 3C, "APIC Virtualization") ---------------------
- */
+/* ---- Hardware-assisted register access (SDM Vol 3C, "APIC Virtualization") ------------------- */
 
 /* APIC-write exit: the CPU stored the guest's value at `offset` already. Acts on it as
  * lapic_write() would, after applying the register's writable bits to the page. */
@@ -205,8 +204,7 @@ void lapic_thermal(struct lapic *lapic);
 void lapic_pmc(struct lapic *lapic); /* sets the entry's mask bit when it delivers */
 void lapic_cmci(struct lapic *lapic);
 
-/* ---- Timer
- * -------------------------------------------------------------------------------------*/
+/* ---- Timer ----------------------------------------------------------------------------------- */
 
 /* Guest TSC of the next expiry, masked or not; UINT64_MAX: the timer stands. */
 static inline uint64_t lapic_timer_next(const struct lapic *lapic)

@@ -5,8 +5,7 @@
 #include "core/string.h"
 #include "core/x86.h"
 
-/* ---- Sorted lists of ranges --------------------------------------------------------------------
- */
+/* ---- Sorted lists of ranges ------------------------------------------------------------------ */
 
 static uint64_t end_of(const struct handover_range *r)
 {
@@ -111,8 +110,7 @@ uint64_t ranges_total(const struct range_list *list, uint64_t type)
     return total;
 }
 
-/* ---- The firmware's map ------------------------------------------------------------------------
- */
+/* ---- The firmware's map ---------------------------------------------------------------------- */
 
 /* UEFI specification, "EFI_BOOT_SERVICES.GetMemoryMap()": memory types and attributes. Spelled out
  * here so that host tests need no UEFI headers. */

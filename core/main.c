@@ -143,8 +143,7 @@ static void start_processors(const struct handover *handover)
     log_info("%u of %u processors run", cpu_count(), handover->n_cpus);
 }
 
-/* ---- VMs ---------------------------------------------------------------------------------------
- */
+/* ---- VMs ------------------------------------------------------------------------------------- */
 
 static struct vm *vms[CONFIG_VMS_MAX]; /* those that run; NULL: no more */
 

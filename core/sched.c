@@ -65,8 +65,7 @@ bool sched_others_wait(void)
     return atomic_load_explicit(&queue_of(this_cpu())->others_wait, memory_order_relaxed);
 }
 
-/* ---- The loop ----------------------------------------------------------------------------------
- */
+/* ---- The loop -------------------------------------------------------------------------------- */
 
 static void take_out(struct queue *queue, struct vcpu *vcpu)
 {
@@ -131,8 +130,7 @@ _Noreturn void sched_loop(void)
     panic("the scheduler's loop ended");
 }
 
-/* ---- What happens from outside -----------------------------------------------------------------
- */
+/* ---- What happens from outside --------------------------------------------------------------- */
 
 /* The queue of @cpu has changed. */
 static void tell(struct cpu *cpu)

@@ -56,8 +56,7 @@ void trace_put(const struct trace_event *event)
     to->tsc = time_now_tsc();
 }
 
-/* ---- The port ----------------------------------------------------------------------------------
- */
+/* ---- The port -------------------------------------------------------------------------------- */
 
 /* Until the UART has sent what it holds, or something else wants this CPU. */
 static void wait(void)
@@ -184,8 +183,7 @@ void trace_end(void)
               (unsigned long long)port.sent, (unsigned long long)port.lost);
 }
 
-/* ---- The beginning -----------------------------------------------------------------------------
- */
+/* ---- The beginning --------------------------------------------------------------------------- */
 
 uint32_t trace_classes(const struct handover *handover, uint32_t vm)
 {

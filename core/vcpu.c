@@ -192,8 +192,7 @@ uint64_t vcpu_cr4(struct vcpu *vcpu)
     return vmx_get(&vcpu->active->vmx, VMX_CR4);
 }
 
-/* ---- The run loop ------------------------------------------------------------------------------
- */
+/* ---- The run loop ---------------------------------------------------------------------------- */
 
 /* Each context whose VTL is enabled on the processor. */
 #define FOR_ENABLED(vcpu, ctx)                                                                     \

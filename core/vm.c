@@ -23,8 +23,7 @@
 #include "core/vm_report.h"
 #include "core/x86.h"
 
-/* ---- Memory ------------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* One piece of guest RAM, aligned as its size lets large pages use it. */
 static bool add_piece(struct vm *vm, gpa_t gpa, uint64_t size)
@@ -80,8 +79,7 @@ static void free_memory(struct vm *vm)
         memory_free(vm->memory.slots[i].hva, vm->memory.slots[i].size);
 }
 
-/* ---- Processors --------------------------------------------------------------------------------
- */
+/* ---- Processors ------------------------------------------------------------------------------ */
 
 _Static_assert((uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)APIC_MAX_APICS &&
                    (uint32_t)CONFIG_VCPUS_MAX <= (uint32_t)GUEST_ACPI_CPUS_MAX,
@@ -125,8 +123,7 @@ static void free_vcpus(struct vm *vm)
     memory_free(vm->vcpus, vm->config->vcpus * sizeof(struct vcpu *));
 }
 
-/* ---- The guest's files -------------------------------------------------------------------------
- */
+/* ---- The guest's files ----------------------------------------------------------------------- */
 
 static bool load(struct vm *vm, const struct handover *handover)
 {
@@ -151,8 +148,7 @@ static bool load(struct vm *vm, const struct handover *handover)
     return true;
 }
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static bool make(struct vm *vm, const struct handover *handover)
 {

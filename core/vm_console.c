@@ -29,8 +29,7 @@ void vm_console_open(struct vm_console *console, struct vm *vm, const char *name
     console->flush_at = UINT64_MAX;
 }
 
-/* ---- Output ------------------------------------------------------------------------------------
- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 static void flush(struct vm_console *console)
 {
@@ -61,8 +60,7 @@ uint64_t vm_console_advance(struct vm_console *console, uint64_t now_ns)
     return console->flush_at;
 }
 
-/* ---- Input -------------------------------------------------------------------------------------
- */
+/* ---- Input ----------------------------------------------------------------------------------- */
 
 static bool several(void)
 {

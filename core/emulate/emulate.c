@@ -14,8 +14,7 @@ struct machine {
     const struct emulate_env *env;
 };
 
-/* ---- Registers ---------------------------------------------------------------------------------
- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 /* Stores a result the way a register of that size is written: 32 bits clear the upper half, less
  * leaves the rest alone. */
@@ -61,8 +60,7 @@ static enum emulate_result finish(const struct machine *m)
     return EMULATE_DONE;
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static uint64_t linear_address(const struct machine *m, enum insn_segment segment, uint64_t offset)
 {
@@ -103,8 +101,7 @@ static bool store(const struct machine *m, uint64_t linear, uint64_t value)
     return m->env->write(m->env->ctx, linear, m->insn->size, value & alu_mask(m->insn->size));
 }
 
-/* ---- Moves -------------------------------------------------------------------------------------
- */
+/* ---- Moves ----------------------------------------------------------------------------------- */
 
 static uint64_t sign_extend(uint64_t value, unsigned size)
 {
@@ -135,8 +132,7 @@ static enum emulate_result exchange(const struct machine *m)
     return finish(m);
 }
 
-/* ---- Arithmetic --------------------------------------------------------------------------------
- */
+/* ---- Arithmetic ------------------------------------------------------------------------------ */
 
 static bool keeps_result(enum insn_op op)
 {
@@ -194,8 +190,7 @@ static enum emulate_result compare_and_exchange(const struct machine *m)
     return finish(m);
 }
 
-/* ---- Bits --------------------------------------------------------------------------------------
- */
+/* ---- Bits ------------------------------------------------------------------------------------ */
 
 static uint64_t changed_bit(enum insn_op op, uint64_t value, uint64_t bit)
 {
@@ -235,8 +230,7 @@ static enum emulate_result bit_test(const struct machine *m)
     return finish(m);
 }
 
-/* ---- Stack -------------------------------------------------------------------------------------
- */
+/* ---- Stack ----------------------------------------------------------------------------------- */
 
 static uint64_t stack_address(const struct machine *m)
 {
@@ -279,8 +273,7 @@ static enum emulate_result pop(const struct machine *m)
     return EMULATE_FAULT;
 }
 
-/* ---- Strings -----------------------------------------------------------------------------------
- */
+/* ---- Strings --------------------------------------------------------------------------------- */
 
 static uint64_t destination_address(const struct machine *m)
 {

@@ -149,8 +149,7 @@ static uint8_t address_size(const struct decoder *d)
     return (d->mode == INSN_MODE_32) != d->address_override ? 4 : 2;
 }
 
-/* ---- Bytes -------------------------------------------------------------------------------------
- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* A little-endian number of size bytes, sign-extended. */
 static enum insn_result fetch(struct decoder *d, unsigned size, int64_t *value)
@@ -177,8 +176,7 @@ static enum insn_result fetch_byte(struct decoder *d, uint8_t *byte)
     return result;
 }
 
-/* ---- Prefixes ----------------------------------------------------------------------------------
- */
+/* ---- Prefixes -------------------------------------------------------------------------------- */
 
 /* In 64-bit mode the prefixes of the four flat segments have no effect, not even on an FS or GS
  * prefix before them. */
@@ -237,8 +235,7 @@ static enum insn_result decode_prefixes(struct decoder *d, uint8_t *opcode)
     }
 }
 
-/* ---- Operands ----------------------------------------------------------------------------------
- */
+/* ---- Operands -------------------------------------------------------------------------------- */
 
 static struct insn_reg register_operand(const struct decoder *d)
 {
@@ -354,8 +351,7 @@ static enum insn_result decode_immediate(struct decoder *d)
     return result;
 }
 
-/* ---- Operations --------------------------------------------------------------------------------
- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static bool resolve_group_3(struct decoder *d)
 {

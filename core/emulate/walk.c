@@ -63,8 +63,7 @@ static uint64_t bits_below(unsigned count)
     return (1ull << count) - 1;
 }
 
-/* ---- Modes --------------------------------------------------------------------------------------
- */
+/* ---- Modes ----------------------------------------------------------------------------------- */
 
 static bool is_long(const struct walk_env *env)
 {
@@ -99,8 +98,7 @@ static bool is_canonical(const struct walk_env *env, uint64_t gva)
     return (uint64_t)((int64_t)(gva << unused) >> unused) == gva;
 }
 
-/* ---- Faults -------------------------------------------------------------------------------------
- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static bool is_user_access(const struct walker *w)
 {
@@ -129,8 +127,7 @@ static enum walk_result page_fault(const struct walker *w, uint32_t error, struc
     return WALK_PAGE_FAULT;
 }
 
-/* ---- Entries ------------------------------------------------------------------------------------
- */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 static bool is_leaf(const struct walker *w, unsigned level, uint64_t entry)
 {
@@ -195,8 +192,7 @@ static uint64_t page_address(const struct walker *w)
     return base | (w->gva & offset_bits);
 }
 
-/* ---- Descent ------------------------------------------------------------------------------------
- */
+/* ---- Descent --------------------------------------------------------------------------------- */
 
 /* Where the walk starts. False if a PDPTE is not present. PAE's PDPTEs were checked when they were
  * loaded, and grant all access. */
@@ -258,8 +254,7 @@ static enum walk_result descend(struct walker *w, struct walk_out *out)
     }
 }
 
-/* ---- Rights -------------------------------------------------------------------------------------
- */
+/* ---- Rights ---------------------------------------------------------------------------------- */
 
 /* SDM Vol 3A, "Determination of Access Rights". */
 static bool supervisor_may(const struct walker *w)
@@ -283,8 +278,7 @@ static bool user_may(const struct walker *w)
     return !(w->access & WALK_WRITE) || w->writable;
 }
 
-/* ---- Accessed and dirty flags -------------------------------------------------------------------
- */
+/* ---- Accessed and dirty flags ---------------------------------------------------------------- */
 
 /* Sets the flags in the entries used. WALK_RETRY if one of them is no longer what was read. */
 static enum walk_result mark(const struct walker *w)

@@ -78,8 +78,7 @@ void gdb_tell_stop(struct gdb_session *session, const struct gdb_stop *stop,
         gdb_put(reply, "swbreak:;");
 }
 
-/* ---- Registers and memory ----------------------------------------------------------------------
- */
+/* ---- Registers and memory -------------------------------------------------------------------- */
 
 static bool read_registers(const struct gdb_session *session, struct gdb_reply *reply)
 {
@@ -188,8 +187,7 @@ static bool set_breakpoint(const struct gdb_session *session, struct gdb_cursor 
     return put_outcome(reply, gdb_target_break(general_thread(session), address, set), FAULT);
 }
 
-/* ---- Running -----------------------------------------------------------------------------------
- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static bool resume(struct gdb_session *session, uint32_t step, uint32_t only,
                    struct gdb_reply *reply)
@@ -250,8 +248,7 @@ static bool let_go(struct gdb_session *session, bool kill)
     return !kill;
 }
 
-/* ---- Questions ---------------------------------------------------------------------------------
- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 static bool list_threads(struct gdb_reply *reply)
 {

@@ -30,8 +30,7 @@ static struct {
     _Atomic bool hit; /* a processor has stopped for GDB */
 } gdb;
 
-/* ---- The line ----------------------------------------------------------------------------------
- */
+/* ---- The line -------------------------------------------------------------------------------- */
 
 static void receive(void)
 {
@@ -66,8 +65,7 @@ static void begin_reply(void)
     gdb.reply.full = false;
 }
 
-/* ---- Stopping ----------------------------------------------------------------------------------
- */
+/* ---- Stopping -------------------------------------------------------------------------------- */
 
 static void tell_stop(const struct gdb_stop *stop)
 {
@@ -121,8 +119,7 @@ bool gdb_takes_breakpoint(struct context *ctx)
     return true;
 }
 
-/* ---- Stepping ----------------------------------------------------------------------------------
- */
+/* ---- Stepping -------------------------------------------------------------------------------- */
 
 /*
  * An instruction ends with the monitor trap, with an exit that does its work and moves RIP, or with
@@ -143,8 +140,7 @@ enum vmx_outcome gdb_step(struct vcpu *vcpu)
     return outcome;
 }
 
-/* ---- The target's commands ---------------------------------------------------------------------
- */
+/* ---- The target's commands ------------------------------------------------------------------- */
 
 /* Interrupts wait for one instruction, as after STI, so that the step is not into a handler. */
 static void prepare_step(struct context *ctx, void *arg)
@@ -182,8 +178,7 @@ void gdb_target_let_go(bool kill)
     vm_release(gdb.vm, VM_HELD_BY_DEBUGGER, NULL);
 }
 
-/* ---- The session -------------------------------------------------------------------------------
- */
+/* ---- The session ----------------------------------------------------------------------------- */
 
 /* The first packet of a GDB, which may have taken the place of another. */
 static void connect(void)
@@ -269,8 +264,7 @@ void gdb_run(void)
     }
 }
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 void gdb_init(const struct handover *handover)
 {

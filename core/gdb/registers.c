@@ -75,8 +75,7 @@ bool gdb_register_is_writable(unsigned number)
     return group != NULL && group->writable;
 }
 
-/* ---- The description ---------------------------------------------------------------------------
- */
+/* ---- The description ------------------------------------------------------------------------- */
 
 /* The part of a text from `skip` on, into what is left of a buffer. */
 struct window {

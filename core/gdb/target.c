@@ -31,8 +31,7 @@ void gdb_target_choose(struct vm *vm)
     memset(target.breakpoints, 0, sizeof(target.breakpoints));
 }
 
-/* ---- Threads: one for each processor and VTL ---------------------------------------------------
- */
+/* ---- Threads: one for each processor and VTL ------------------------------------------------- */
 
 uint32_t gdb_target_thread(const struct context *ctx)
 {
@@ -95,8 +94,7 @@ void gdb_target_ask(uint32_t thread, void (*call)(struct context *ctx, void *arg
         remote_call(atomic_load(&request.ctx->vcpu->sched.home), carry_out, &request);
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------
- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 static const enum vmx_gpr gprs[] = {VMX_RAX, VMX_RBX,     VMX_RCX, VMX_RDX, VMX_RSI, VMX_RDI,
                                     VMX_RBP, VMX_GPR_RSP, VMX_R8,  VMX_R9,  VMX_R10, VMX_R11,
@@ -208,8 +206,7 @@ bool gdb_target_set(uint32_t thread, const struct gdb_registers *registers)
     return setting.good;
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* The RAM at a linear address, whatever the rights of it; *left: how far it goes there. */
 static uint8_t *find_ram(struct context *ctx, uint64_t address, size_t *left)
@@ -292,8 +289,7 @@ bool gdb_target_write(uint32_t thread, uint64_t address, const void *from, size_
     return access.done == n;
 }
 
-/* ---- Breakpoints -------------------------------------------------------------------------------
- */
+/* ---- Breakpoints ----------------------------------------------------------------------------- */
 
 struct search {
     uint64_t address;

@@ -143,8 +143,7 @@ static struct lapic *lapic_of(struct vcpu *vcpu)
     return &vcpu->active->lapic;
 }
 
-/* ---- The processor's help ----------------------------------------------------------------------
- */
+/* ---- The processor's help -------------------------------------------------------------------- */
 
 #define WITHOUT(set, help) ((set) & ~(1u << VMX_APIC_##help))
 
@@ -275,8 +274,7 @@ bool guest_apic_merge(struct context *ctx, struct lapic_events *events)
     return changed;
 }
 
-/* ---- Delivery ----------------------------------------------------------------------------------
- */
+/* ---- Delivery -------------------------------------------------------------------------------- */
 
 /* Whether one more is pending. */
 static __attribute__((noinline)) bool inject_one(struct context *ctx)
@@ -381,8 +379,7 @@ void guest_apic_deliver(struct context *ctx)
         deliver(ctx, false);
 }
 
-/* ---- Accesses ----------------------------------------------------------------------------------
- */
+/* ---- Accesses -------------------------------------------------------------------------------- */
 
 /* Ends an access that may have changed what can be delivered, or when. */
 static void changed(struct vcpu *vcpu)

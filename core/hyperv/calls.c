@@ -14,8 +14,7 @@ static enum hv_status notify_long_spin_wait(struct hv_hypercall *call)
     return HV_SUCCESS;
 }
 
-/* ---- HvCallGetVpIndexFromApicId ----------------------------------------------------------------
- */
+/* ---- HvCallGetVpIndexFromApicId -------------------------------------------------------------- */
 
 struct get_vp_index {
     uint64_t partition;
@@ -51,8 +50,7 @@ static enum hv_status get_vp_index(struct hv_hypercall *call)
     return HV_SUCCESS;
 }
 
-/* ---- The table ---------------------------------------------------------------------------------
- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 #define SIMPLE(handler_, header_, flags_)                                                          \
     {                                                                                              \

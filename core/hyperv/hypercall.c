@@ -22,8 +22,7 @@ bool hv_more(const struct hv_hypercall *call)
     return call->index == call->first || time_now_tsc() < call->deadline;
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------
- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 static uint64_t get_pair(const struct vcpu *vcpu, enum vmx_gpr high, enum vmx_gpr low)
 {
@@ -55,8 +54,7 @@ static uint64_t second_parameter(const struct hv_hypercall *call)
     return call->long_mode ? vcpu->regs.gpr[VMX_R8] : get_pair(vcpu, VMX_RDI, VMX_RSI);
 }
 
-/* ---- Parameters --------------------------------------------------------------------------------
- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 /* Sizes of the whole lists, all elements included. */
 struct sizes {
@@ -206,8 +204,7 @@ static void write_output(struct hv_hypercall *call, const struct hv_call *entry)
         write_memory(call, entry);
 }
 
-/* ---- The call ----------------------------------------------------------------------------------
- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static bool has_privileges(const struct hv_hypercall *call, uint64_t wanted)
 {

@@ -63,8 +63,7 @@ static inline unsigned hv_caller_vtl(const struct hv_hypercall *call)
  */
 enum hv_status hv_input_vtl(const struct hv_hypercall *call, uint8_t input, unsigned *vtl);
 
-/* ---- Handlers: flush.c, interrupts.c -----------------------------------------------------------
- */
+/* ---- Handlers: flush.c, interrupts.c --------------------------------------------------------- */
 
 enum hv_status hv_flush_space(struct hv_hypercall *call);
 enum hv_status hv_flush_list(struct hv_hypercall *call);

@@ -68,8 +68,7 @@ void hv_send_intercept(struct context *to, uint32_t type, const void *payload, u
     to->vcpu->active->vmx.leave |= VMX_LEAVE;
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------
- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 enum { INSTRUCTION_BYTES = 16, CACHE_WRITE_BACK = 6 };
 enum { INFO_GVA_VALID = 1 << 0, INFO_GVA_GPA_VALID = 1 << 1 };

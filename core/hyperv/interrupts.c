@@ -69,8 +69,7 @@ enum hv_status hv_send_ipi_ex(struct hv_hypercall *call)
     return send_ipi(call, &set);
 }
 
-/* ---- Messages and event flags ------------------------------------------------------------------
- */
+/* ---- Messages and event flags ---------------------------------------------------------------- */
 
 struct connection {
     struct context *ctx;

@@ -19,8 +19,7 @@ static enum vmx_action ok_or_gp(bool ok)
     return ok ? VMX_NEXT : VMX_RAISE_GP;
 }
 
-/* ---- Pages and what the partition has: with its lock held --------------------------------------
- */
+/* ---- Pages and what the partition has: with its lock held ------------------------------------ */
 
 static enum vmx_action show(struct vcpu *vcpu, struct hv_overlay *overlay, uint64_t msr,
                             unsigned rights)
@@ -124,8 +123,7 @@ static enum vmx_action lock_and_write(struct vcpu *vcpu, uint32_t msr, uint64_t 
     return action;
 }
 
-/* ---- What a context has for itself -------------------------------------------------------------
- */
+/* ---- What a context has for itself ----------------------------------------------------------- */
 
 static bool is_sint(uint32_t msr)
 {
@@ -191,8 +189,7 @@ static enum vmx_action write_own(struct vcpu *vcpu, uint32_t msr, uint64_t value
     return VMX_RAISE_GP;
 }
 
-/* ---- All of them -------------------------------------------------------------------------------
- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {

@@ -21,8 +21,7 @@ enum { MAP_READ = 1, MAP_WRITE = 2, MAP_KERNEL = 4, MAP_USER = 8, MAP_ALL = 15 }
     (CONFIG_ENABLE | CONFIG_DEFAULT_MASK | HV_PARTITION_CONFIG_RESET |                             \
      HV_PARTITION_CONFIG_DENY_STARTUP)
 
-/* ---- Masks -------------------------------------------------------------------------------------
- */
+/* ---- Masks ----------------------------------------------------------------------------------- */
 
 /* Kernel execution without user execution is undefined by the TLFS, and refused. */
 static bool is_legal(uint32_t flags, bool mbec)
@@ -42,8 +41,7 @@ static unsigned denied_by(uint32_t flags)
     return EPT_RWX & ~allowed;
 }
 
-/* ---- The trees: with the partition's lock held -------------------------------------------------
- */
+/* ---- The trees: with the partition's lock held ----------------------------------------------- */
 
 /* Those of a VM, and where each was last looked at. */
 struct trees {
@@ -143,8 +141,7 @@ static bool deny_everywhere(struct vm *vm, unsigned vtl, unsigned denied)
     return true;
 }
 
-/* ---- The partition's configuration -------------------------------------------------------------
- */
+/* ---- The partition's configuration ----------------------------------------------------------- */
 
 /* The TLFS: the enable bit is set once, and the mask stands from then on. A mask without read or
  * write access would take the VTL below its own code and stack. */
@@ -177,8 +174,7 @@ enum hv_status hv_set_partition_config(const struct context *ctx, uint64_t value
     return status;
 }
 
-/* ---- HvCallModifyVtlProtectionMask -------------------------------------------------------------
- */
+/* ---- HvCallModifyVtlProtectionMask ----------------------------------------------------------- */
 
 struct modify {
     uint64_t partition;

@@ -19,8 +19,7 @@ enum { HV_PAGE_SIZE = 4096, HV_SINTS = 16, HV_TIMERS = 4 };
 /* Reference time counts 100 ns. */
 #define HV_TIME_HZ 10000000ull
 
-/* ---- CPUID: "Feature and Interface Discovery" --------------------------------------------------
- */
+/* ---- CPUID: "Feature and Interface Discovery" ------------------------------------------------ */
 
 enum {
     HV_CPUID_VENDOR = 0x40000000,
@@ -113,8 +112,7 @@ enum {
 #define HV_PAGE_LOCKED BIT(1) /* of HYPERCALL */
 #define HV_PAGE_FRAME  MASK(63, 12)
 
-/* ---- Hypercalls: "Hypercall Interface" ---------------------------------------------------------
- */
+/* ---- Hypercalls: "Hypercall Interface" ------------------------------------------------------- */
 
 enum hv_call_code {
     HV_CALL_FLUSH_SPACE = 0x0002,

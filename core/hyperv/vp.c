@@ -50,8 +50,7 @@ void hv_synic_unlock(struct context *ctx)
     epoch_leave();
 }
 
-/* ---- Timers ------------------------------------------------------------------------------------
- */
+/* ---- Timers ---------------------------------------------------------------------------------- */
 
 static bool send_message(struct context *ctx, unsigned timer, const struct stimer *t)
 {

@@ -143,8 +143,7 @@ static enum hv_status set_fpu(struct context *ctx, uint32_t name, struct hv_valu
     return HV_SUCCESS;
 }
 
-/* ---- Events ------------------------------------------------------------------------------------
- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 /* HV_X64_PENDING_INTERRUPTION_REGISTER */
 #define INTERRUPTION_PENDING  BIT(0)
@@ -272,8 +271,7 @@ static enum hv_status set_pending_event(const struct hv_register_access *access,
     return HV_SUCCESS;
 }
 
-/* ---- The local APIC ----------------------------------------------------------------------------
- */
+/* ---- The local APIC -------------------------------------------------------------------------- */
 
 enum { APIC_EOI_REGISTER = 0x0b, APIC_ICR_REGISTER = 0x30, APIC_SELF_IPI_REGISTER = 0x3f };
 
@@ -397,8 +395,7 @@ static enum hv_status write_msr(const struct hv_register_access *access, uint32_
     return ok_or(action == VMX_NEXT, HV_INVALID_REGISTER_VALUE);
 }
 
-/* ---- All of them -------------------------------------------------------------------------------
- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 static bool is_gpr(uint32_t name)
 {

@@ -11,8 +11,7 @@
 #include "core/string.h"
 #include "core/x86.h"
 
-/* ---- Who there is ------------------------------------------------------------------------------
- */
+/* ---- Who there is ---------------------------------------------------------------------------- */
 
 static bool is_zero(const uint8_t *bytes, size_t count)
 {
@@ -41,8 +40,7 @@ static unsigned highest_below(uint16_t set, unsigned vtl)
     return 31 - (unsigned)__builtin_clz((unsigned)set & ((1u << vtl) - 1));
 }
 
-/* ---- Enabling ----------------------------------------------------------------------------------
- */
+/* ---- Enabling -------------------------------------------------------------------------------- */
 
 enum { ENABLE_MBEC = 1 << 0 };
 
@@ -163,8 +161,7 @@ enum hv_status hv_enable_vp_vtl(struct hv_hypercall *call)
     return e.status;
 }
 
-/* ---- HvCallStartVirtualProcessor ---------------------------------------------------------------
- */
+/* ---- HvCallStartVirtualProcessor ------------------------------------------------------------- */
 
 static bool has_started(const struct vcpu *vp)
 {
@@ -220,8 +217,7 @@ enum hv_status hv_start_vp(struct hv_hypercall *call)
     return e.status;
 }
 
-/* ---- Call and return ---------------------------------------------------------------------------
- */
+/* ---- Call and return ------------------------------------------------------------------------- */
 
 enum { RETURN_FAST = 1 << 0 };
 
@@ -238,8 +234,7 @@ static uint8_t *assist(const struct context *ctx)
     return ctx->hv->assist_page.shown ? ctx->hv->assist_page.page : NULL;
 }
 
-/* ---- VINA: a higher VTL hears that it holds up a lower one -------------------------------------
- */
+/* ---- VINA: a higher VTL hears that it holds up a lower one ----------------------------------- */
 
 /* HV_REGISTER_VSM_VINA */
 #define VINA_VECTOR     MASK(7, 0)

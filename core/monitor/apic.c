@@ -40,8 +40,7 @@ static __attribute__((format(printf, 2, 3))) void add(struct text *text, const c
     }
 }
 
-/* ---- One APIC ----------------------------------------------------------------------------------
- */
+/* ---- One APIC -------------------------------------------------------------------------------- */
 
 /* A copy that its owner made. */
 static struct sight {
@@ -219,8 +218,7 @@ void monitor_show_apics(struct vm *vm, uint32_t index)
         show_apic(&vm->vcpus[index]->contexts[vtl]);
 }
 
-/* ---- Maps --------------------------------------------------------------------------------------
- */
+/* ---- Maps ------------------------------------------------------------------------------------ */
 
 /* Collected inside the epoch, which nobody may stay in for as long as a console takes. */
 enum { LINES_MAX = 256 };

@@ -54,8 +54,7 @@ void monitor_print(const char *format, ...)
     console_write_line(line, min(n, sizeof(line) - 1));
 }
 
-/* ---- Orders ------------------------------------------------------------------------------------
- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 static void pause_or_go_on(struct vm *vm, uint32_t number)
 {
@@ -150,8 +149,7 @@ static void set_log_level(uint32_t number)
     monitor_print("log = %s", names[level]);
 }
 
-/* ---- Which VM ----------------------------------------------------------------------------------
- */
+/* ---- Which VM -------------------------------------------------------------------------------- */
 
 static struct vm *chosen(struct vm *const *vms, uint32_t count)
 {

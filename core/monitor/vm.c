@@ -11,8 +11,7 @@
 #include "core/vcpu.h"
 #include "core/vm_hold.h"
 
-/* ---- Processors --------------------------------------------------------------------------------
- */
+/* ---- Processors ------------------------------------------------------------------------------ */
 
 /* Of a processor's active context, as its owner finds it. */
 struct sight {
@@ -106,8 +105,7 @@ void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *ch
         monitor_print("no VM runs");
 }
 
-/* ---- Exits -------------------------------------------------------------------------------------
- */
+/* ---- Exits ----------------------------------------------------------------------------------- */
 
 static struct {
     const struct vm *vm;
@@ -158,8 +156,7 @@ void monitor_show_exits(struct vm *vm)
     last = now;
 }
 
-/* ---- NMI ---------------------------------------------------------------------------------------
- */
+/* ---- NMI ------------------------------------------------------------------------------------- */
 
 static void take_nmi(void *arg)
 {

@@ -66,8 +66,7 @@ static bool is_triggered(const struct pit_counter *c)
     return mode_of(c) == MODE_ONE_SHOT || mode_of(c) == MODE_HARDWARE_STROBE;
 }
 
-/* ---- What follows from the time ----------------------------------------------------------------
- */
+/* ---- What follows from the time -------------------------------------------------------------- */
 
 static int64_t elapsed(const struct pit_counter *c, int64_t now)
 {
@@ -161,8 +160,7 @@ static int64_t next_change(const struct pit_counter *c, int64_t now)
     return now < end ? end : never;
 }
 
-/* ---- What is written ---------------------------------------------------------------------------
- */
+/* ---- What is written ------------------------------------------------------------------------- */
 
 /* The element takes a count with the tick after this one. */
 static void load(struct pit_counter *c, uint32_t count, int64_t now)
@@ -303,8 +301,7 @@ static void write_control(struct pit *pit, uint8_t word, int64_t now)
         latch_count(c, now);
 }
 
-/* ---- The line, and time passing ----------------------------------------------------------------
- */
+/* ---- The line, and time passing -------------------------------------------------------------- */
 
 static void drive_line(struct pit *pit, int64_t now)
 {
@@ -353,8 +350,7 @@ static uint64_t advance(void *dev, uint64_t now_ns)
     return device_ticks_to_ns((uint64_t)due, PIT_HZ);
 }
 
-/* ---- Ports -------------------------------------------------------------------------------------
- */
+/* ---- Ports ----------------------------------------------------------------------------------- */
 
 static uint32_t counter_read(void *dev, uint16_t offset, unsigned size)
 {

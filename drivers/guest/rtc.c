@@ -74,8 +74,7 @@ static uint64_t divider_ns(const struct rtc *rtc, uint64_t now_ns)
     return now_ns + rtc->phase_ns;
 }
 
-/* ---- Formats ----------------------------------------------------------------------------------
- */
+/* ---- Formats --------------------------------------------------------------------------------- */
 
 static uint8_t encode(const struct rtc *rtc, unsigned value)
 {
@@ -110,8 +109,7 @@ static void store_word(struct rtc *rtc, unsigned index, uint64_t value)
     rtc->cmos[index + 1] = (uint8_t)(word >> 8);
 }
 
-/* ---- The calendar and its bytes ----------------------------------------------------------------
- */
+/* ---- The calendar and its bytes -------------------------------------------------------------- */
 
 static int64_t clock_seconds(const struct rtc *rtc, uint64_t now_ns)
 {
@@ -151,8 +149,7 @@ static void load_calendar(struct rtc *rtc, uint64_t now_ns)
     rtc->epoch_s += seconds - clock_seconds(rtc, now_ns);
 }
 
-/* ---- Flags and interrupts ----------------------------------------------------------------------
- */
+/* ---- Flags and interrupts -------------------------------------------------------------------- */
 
 static bool alarm_byte_matches(uint8_t alarm, uint8_t now)
 {
@@ -226,8 +223,7 @@ static void catch_up(struct rtc *rtc, uint64_t now_ns)
     update_irq(rtc);
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------
- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 static bool update_in_progress(const struct rtc *rtc, uint64_t now_ns)
 {
@@ -358,8 +354,7 @@ static uint64_t rtc_advance(void *dev, uint64_t now_ns)
     return due;
 }
 
-/* ---- Start -------------------------------------------------------------------------------------
- */
+/* ---- Start ----------------------------------------------------------------------------------- */
 
 static void store_memory_sizes(struct rtc *rtc, uint64_t bytes)
 {

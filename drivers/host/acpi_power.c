@@ -45,8 +45,7 @@ enum { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_PA
 
 enum { ENABLE_TRIES = 3000000, OFF_TRIES = 3000000 }; /* reads of a port, about 1 us each */
 
-/* ---- The tables --------------------------------------------------------------------------------
- */
+/* ---- The tables ------------------------------------------------------------------------------ */
 
 struct table {
     const uint8_t *bytes;
@@ -159,8 +158,7 @@ void acpi_read_power(paddr_t rsdp, acpi_map map, struct acpi_power *power)
     power->no_off = read_off(&fadt, map, power);
 }
 
-/* ---- Switching off -----------------------------------------------------------------------------
- */
+/* ---- Switching off --------------------------------------------------------------------------- */
 
 /* "Legacy/ACPI Select and the SCI Interrupt": the sleep registers work in ACPI mode only. */
 static void enter_acpi_mode(const struct acpi_power *power)

@@ -37,8 +37,7 @@ static unsigned below(unsigned limit)
     return (unsigned)(random_bits() >> 33) % limit;
 }
 
-/* ---- The emulator's memory ----------------------------------------------------------------------
- */
+/* ---- The emulator's memory ------------------------------------------------------------------- */
 
 struct memory {
     uint64_t base;
@@ -113,8 +112,7 @@ static enum emulate_result run(const struct insn *insn, struct emulate_regs *reg
     return result;
 }
 
-/* ---- Random instructions ------------------------------------------------------------------------
- */
+/* ---- Random instructions --------------------------------------------------------------------- */
 
 enum {
     LOGIC = ALU_AF, /* undefined after logical operations, and after the BT family */
@@ -331,8 +329,7 @@ static bool make_sample(struct sample *s, const struct form *form, uint64_t rip)
     return true;
 }
 
-/* ---- The comparison -----------------------------------------------------------------------------
- */
+/* ---- The comparison -------------------------------------------------------------------------- */
 
 static void report(const struct sample *s, const struct emulate_regs *ours,
                    const struct emulate_regs *theirs)
@@ -484,8 +481,7 @@ static void strings(void **state)
     }
 }
 
-/* ---- By hand ------------------------------------------------------------------------------------
- */
+/* ---- By hand --------------------------------------------------------------------------------- */
 
 static struct insn decode(const char *bytes, size_t length, enum insn_mode mode)
 {

@@ -54,8 +54,7 @@ static uint64_t mask(unsigned size)
     return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
 }
 
-/* ---- Which instructions are ours ----------------------------------------------------------------
- */
+/* ---- Which instructions are ours ------------------------------------------------------------- */
 
 static const struct {
     ZydisMnemonic theirs;
@@ -137,8 +136,7 @@ static bool is_ours(const struct judge *judge, enum insn_op *op)
     return !is_string(*op) || judge->insn.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT;
 }
 
-/* ---- Comparison ---------------------------------------------------------------------------------
- */
+/* ---- Comparison ------------------------------------------------------------------------------ */
 
 static uint8_t register_number(ZydisRegister reg, bool *high8)
 {
@@ -276,8 +274,7 @@ static void check(const uint8_t *bytes, enum insn_mode mode)
         check_truncation(bytes, mode, ours.length);
 }
 
-/* ---- Generation ---------------------------------------------------------------------------------
- */
+/* ---- Generation ------------------------------------------------------------------------------ */
 
 struct prefixes {
     uint8_t count;

@@ -51,8 +51,7 @@ static bool one_in(unsigned n)
     return (random_bits() >> 33) % n == 0;
 }
 
-/* ---- Guest memory -------------------------------------------------------------------------------
- */
+/* ---- Guest memory ---------------------------------------------------------------------------- */
 
 static uint8_t memory[PAGES * PAGE];
 static unsigned exchanges;
@@ -84,8 +83,7 @@ static bool exchange_entry(void *ctx, uint64_t gpa, unsigned size, uint64_t expe
     return true;
 }
 
-/* ---- Random tables ------------------------------------------------------------------------------
- */
+/* ---- Random tables --------------------------------------------------------------------------- */
 
 struct built {
     struct walk_env env;
@@ -369,8 +367,7 @@ static void agrees_with_the_builder(void **state)
     assert_true(allowed > 5000 && missing > 1000 && reserved > 1000 && denied > 5000);
 }
 
-/* ---- By hand ------------------------------------------------------------------------------------
- */
+/* ---- By hand --------------------------------------------------------------------------------- */
 
 static struct walk_env four_levels(void)
 {
