@@ -7,7 +7,7 @@ default rel
 global isr_stubs
 extern exception_dispatch
 
-ERROR_CODE_VECTORS equ 0x00227d00 ; EXCEPTIONS_WITH_ERROR_CODE in core/x86.h
+ERROR_CODE_VECTORS equ 0x00227d00 ; #DF #TS #NP #SS #GP #PF #AC #CP
 
 section .text
 

@@ -47,35 +47,21 @@
 #define CR4_FSGSBASE   BIT(16)
 #define CR4_PCIDE      BIT(17)
 #define CR4_OSXSAVE    BIT(18)
-#define CR4_KL         BIT(19)
 #define CR4_SMEP       BIT(20)
 #define CR4_SMAP       BIT(21)
-#define CR4_PKE        BIT(22)
-#define CR4_CET        BIT(23)
-#define CR4_PKS        BIT(24)
 
 #define XCR0_X87 BIT(0)
 #define XCR0_SSE BIT(1)
 #define XCR0_AVX BIT(2)
 
-#define RFLAGS_CF   BIT(0)
-#define RFLAGS_ONE  BIT(1) /* always set */
-#define RFLAGS_PF   BIT(2)
-#define RFLAGS_AF   BIT(4)
-#define RFLAGS_ZF   BIT(6)
-#define RFLAGS_SF   BIT(7)
-#define RFLAGS_TF   BIT(8)
-#define RFLAGS_IF   BIT(9)
-#define RFLAGS_DF   BIT(10)
-#define RFLAGS_OF   BIT(11)
-#define RFLAGS_IOPL MASK(13, 12)
-#define RFLAGS_NT   BIT(14)
-#define RFLAGS_RF   BIT(16)
-#define RFLAGS_VM   BIT(17)
-#define RFLAGS_AC   BIT(18)
-#define RFLAGS_VIF  BIT(19)
-#define RFLAGS_VIP  BIT(20)
-#define RFLAGS_ID   BIT(21)
+#define RFLAGS_ONE BIT(1) /* always set */
+#define RFLAGS_TF  BIT(8)
+#define RFLAGS_IF  BIT(9)
+#define RFLAGS_DF  BIT(10)
+#define RFLAGS_NT  BIT(14)
+#define RFLAGS_RF  BIT(16)
+#define RFLAGS_VM  BIT(17)
+#define RFLAGS_AC  BIT(18)
 
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
@@ -113,8 +99,6 @@ enum exception_vector {
     EXCEPTION_DB = 1,
     EXCEPTION_NMI = 2,
     EXCEPTION_BP = 3,
-    EXCEPTION_OF = 4,
-    EXCEPTION_BR = 5,
     EXCEPTION_UD = 6,
     EXCEPTION_NM = 7,
     EXCEPTION_DF = 8,
@@ -123,21 +107,10 @@ enum exception_vector {
     EXCEPTION_SS = 12,
     EXCEPTION_GP = 13,
     EXCEPTION_PF = 14,
-    EXCEPTION_MF = 16,
     EXCEPTION_AC = 17,
     EXCEPTION_MC = 18,
-    EXCEPTION_XM = 19,
-    EXCEPTION_VE = 20,
     EXCEPTION_CP = 21,
 };
-
-/* Exceptions that push an error code: #DF #TS #NP #SS #GP #PF #AC #CP. */
-#define EXCEPTIONS_WITH_ERROR_CODE 0x00227d00u
-
-#define PF_ERROR_P  BIT(0)
-#define PF_ERROR_W  BIT(1)
-#define PF_ERROR_U  BIT(2)
-#define PF_ERROR_ID BIT(4)
 
 /* SDM Vol 4, "Model-Specific Registers". */
 enum msr {
@@ -151,7 +124,6 @@ enum msr {
     MSR_IA32_BIOS_SIGN_ID = 0x8b,
     MSR_IA32_MTRRCAP = 0xfe,
     MSR_IA32_ARCH_CAPABILITIES = 0x10a,
-    MSR_IA32_FLUSH_CMD = 0x10b,
     MSR_IA32_SYSENTER_CS = 0x174,
     MSR_IA32_SYSENTER_ESP = 0x175,
     MSR_IA32_SYSENTER_EIP = 0x176,
@@ -185,10 +157,8 @@ enum msr {
     MSR_IA32_VMX_TRUE_EXIT_CTLS = 0x48f,
     MSR_IA32_VMX_TRUE_ENTRY_CTLS = 0x490,
     MSR_IA32_VMX_PROCBASED_CTLS3 = 0x492,
-    MSR_IA32_VMX_EXIT_CTLS2 = 0x493,
     MSR_IA32_TSC_DEADLINE = 0x6e0,
     MSR_IA32_X2APIC_FIRST = 0x800,
-    MSR_IA32_X2APIC_LAST = 0x8ff,
     MSR_IA32_XSS = 0xda0,
 };
 
@@ -280,38 +250,28 @@ X86_CONTROL_REGISTER(cr0, "cr0")
 X86_CONTROL_REGISTER(cr2, "cr2")
 X86_CONTROL_REGISTER(cr3, "cr3")
 X86_CONTROL_REGISTER(cr4, "cr4")
-X86_CONTROL_REGISTER(cr8, "cr8")
 X86_CONTROL_REGISTER(dr0, "dr0")
 X86_CONTROL_REGISTER(dr1, "dr1")
 X86_CONTROL_REGISTER(dr2, "dr2")
 X86_CONTROL_REGISTER(dr3, "dr3")
 X86_CONTROL_REGISTER(dr6, "dr6")
-X86_CONTROL_REGISTER(dr7, "dr7")
 #undef X86_CONTROL_REGISTER
 
-static inline uint16_t in16(uint16_t port)
-{
-    uint16_t value;
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
+#define X86_PORT(width, suffix)                                                                    \
+    static inline uint##width##_t in##width(uint16_t port)                                         \
+    {                                                                                              \
+        uint##width##_t value;                                                                     \
+        __asm__ volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port) : "memory");             \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void out##width(uint16_t port, uint##width##_t value)                            \
+    {                                                                                              \
+        __asm__ volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port) : "memory");            \
+    }
 
-static inline void out16(uint16_t port, uint16_t value)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline uint8_t in8(uint16_t port)
-{
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
-static inline void out8(uint16_t port, uint8_t value)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
+X86_PORT(8, "b")
+X86_PORT(16, "w")
+#undef X86_PORT
 
 /* Device registers: one access of exactly this width, neither merged nor repeated. */
 static inline uint32_t mmio_read32(const volatile void *address)
@@ -347,34 +307,17 @@ static inline void xsetbv(uint32_t index, uint64_t value)
                      : "memory");
 }
 
-static inline void wbinvd(void)
-{
-    __asm__ volatile("wbinvd" : : : "memory");
-}
+/* Instructions without operands. */
+#define X86_INSTRUCTION(name)                                                                      \
+    static inline void name(void)                                                                  \
+    {                                                                                              \
+        __asm__ volatile(#name : : : "memory");                                                    \
+    }
 
-static inline void mfence(void)
-{
-    __asm__ volatile("mfence" : : : "memory");
-}
-
-static inline void pause(void)
-{
-    __asm__ volatile("pause" : : : "memory");
-}
-
-static inline void cli(void)
-{
-    __asm__ volatile("cli" : : : "memory");
-}
-
-static inline void sti(void)
-{
-    __asm__ volatile("sti" : : : "memory");
-}
-
-static inline void hlt(void)
-{
-    __asm__ volatile("hlt" : : : "memory");
-}
+X86_INSTRUCTION(mfence)
+X86_INSTRUCTION(pause)
+X86_INSTRUCTION(cli)
+X86_INSTRUCTION(hlt)
+#undef X86_INSTRUCTION
 
 #endif

@@ -36,74 +36,77 @@ struct vmx_caps {
     struct vmx_allowed word[VMX_WORDS];
 };
 
-/* In the order of the table in caps.c, which gives each its name, place and weight. */
-enum vmx_feature {
-    VMX_EXTERNAL_INTERRUPT_EXITING,
-    VMX_NMI_EXITING,
-    VMX_VIRTUAL_NMIS,
-    VMX_PREEMPTION_TIMER,
-    VMX_POSTED_INTERRUPTS,
-    VMX_INTERRUPT_WINDOW_EXITING,
-    VMX_TSC_OFFSETTING,
-    VMX_HLT_EXITING,
-    VMX_MWAIT_EXITING,
-    VMX_RDPMC_EXITING,
-    VMX_CR3_LOAD_UNINTERCEPTED,
-    VMX_CR3_STORE_UNINTERCEPTED,
-    VMX_TERTIARY_CONTROLS,
-    VMX_CR8_LOAD_EXITING,
-    VMX_CR8_STORE_EXITING,
-    VMX_TPR_SHADOW,
-    VMX_NMI_WINDOW_EXITING,
-    VMX_UNCONDITIONAL_IO_EXITING,
-    VMX_MONITOR_TRAP_FLAG,
-    VMX_MSR_BITMAPS,
-    VMX_MONITOR_EXITING,
-    VMX_SECONDARY_CONTROLS,
-    VMX_VIRTUALIZE_APIC_ACCESSES,
-    VMX_EPT,
-    VMX_DESCRIPTOR_TABLE_EXITING,
-    VMX_RDTSCP,
-    VMX_VIRTUALIZE_X2APIC,
-    VMX_VPID,
-    VMX_WBINVD_EXITING,
-    VMX_UNRESTRICTED_GUEST,
-    VMX_APIC_REGISTER_VIRTUALIZATION,
-    VMX_VIRTUAL_INTERRUPT_DELIVERY,
-    VMX_PAUSE_LOOP_EXITING,
-    VMX_INVPCID,
-    VMX_PML,
-    VMX_XSAVES,
-    VMX_MODE_BASED_EXECUTE,
-    VMX_TSC_SCALING,
-    VMX_IPI_VIRTUALIZATION,
-    VMX_SAVE_DEBUG_CONTROLS,
-    VMX_HOST_64BIT,
-    VMX_ACKNOWLEDGE_INTERRUPT,
-    VMX_SAVE_PAT,
-    VMX_EXIT_LOAD_PAT,
-    VMX_SAVE_EFER,
-    VMX_EXIT_LOAD_EFER,
-    VMX_SAVE_PREEMPTION_TIMER,
-    VMX_ENTRY_LOAD_DEBUG_CONTROLS,
-    VMX_IA32E_GUEST,
-    VMX_ENTRY_LOAD_PAT,
-    VMX_ENTRY_LOAD_EFER,
-    VMX_EPT_EXECUTE_ONLY,
-    VMX_EPT_4_LEVEL,
-    VMX_EPT_WRITE_BACK,
-    VMX_EPT_2M,
-    VMX_EPT_1G,
-    VMX_INVEPT,
-    VMX_EPT_ACCESSED_DIRTY,
-    VMX_INVEPT_SINGLE,
-    VMX_INVEPT_ALL,
-    VMX_INVVPID,
-    VMX_INVVPID_SINGLE,
-    VMX_INVVPID_ALL,
-    VMX_STRING_IO_INFORMATION,
-    VMX_FEATURES,
-};
+/* F is applied to (name, word, bit, weight, text) of every feature. Bits: SDM Vol 3C, "Virtual
+ * Machine Control Structures"; of EPT and VPID, Vol 3D. */
+#define VMX_FEATURE_TABLE(F)                                                                       \
+    F(EXTERNAL_INTERRUPT_EXITING, PIN, 0, REQUIRED, "external-interrupt exiting")                  \
+    F(NMI_EXITING, PIN, 3, REQUIRED, "NMI exiting")                                                \
+    F(VIRTUAL_NMIS, PIN, 5, REQUIRED, "virtual NMIs")                                              \
+    F(PREEMPTION_TIMER, PIN, 6, REQUIRED, "VMX-preemption timer")                                  \
+    F(POSTED_INTERRUPTS, PIN, 7, WANTED, "posted interrupts")                                      \
+    F(INTERRUPT_WINDOW_EXITING, PRIMARY, 2, REQUIRED, "interrupt-window exiting")                  \
+    F(TSC_OFFSETTING, PRIMARY, 3, REQUIRED, "TSC offsetting")                                      \
+    F(HLT_EXITING, PRIMARY, 7, REQUIRED, "HLT exiting")                                            \
+    F(MWAIT_EXITING, PRIMARY, 10, REQUIRED, "MWAIT exiting")                                       \
+    F(RDPMC_EXITING, PRIMARY, 11, REQUIRED, "RDPMC exiting")                                       \
+    F(CR3_LOAD_UNINTERCEPTED, PRIMARY, 15, REQUIRED_CLEAR, "CR3 loads without exit")               \
+    F(CR3_STORE_UNINTERCEPTED, PRIMARY, 16, REQUIRED_CLEAR, "CR3 stores without exit")             \
+    F(TERTIARY_CONTROLS, PRIMARY, 17, WANTED, "tertiary controls")                                 \
+    F(CR8_LOAD_EXITING, PRIMARY, 19, REQUIRED, "CR8-load exiting")                                 \
+    F(CR8_STORE_EXITING, PRIMARY, 20, REQUIRED, "CR8-store exiting")                               \
+    F(TPR_SHADOW, PRIMARY, 21, WANTED, "TPR shadow")                                               \
+    F(NMI_WINDOW_EXITING, PRIMARY, 22, REQUIRED, "NMI-window exiting")                             \
+    F(UNCONDITIONAL_IO_EXITING, PRIMARY, 24, REQUIRED, "unconditional I/O exiting")                \
+    F(MONITOR_TRAP_FLAG, PRIMARY, 27, WANTED, "monitor trap flag")                                 \
+    F(MSR_BITMAPS, PRIMARY, 28, REQUIRED, "MSR bitmaps")                                           \
+    F(MONITOR_EXITING, PRIMARY, 29, REQUIRED, "MONITOR exiting")                                   \
+    F(SECONDARY_CONTROLS, PRIMARY, 31, REQUIRED, "secondary controls")                             \
+    F(VIRTUALIZE_APIC_ACCESSES, SECONDARY, 0, WANTED, "virtualize APIC accesses")                  \
+    F(EPT, SECONDARY, 1, REQUIRED, "EPT")                                                          \
+    F(DESCRIPTOR_TABLE_EXITING, SECONDARY, 2, WANTED, "descriptor-table exiting")                  \
+    F(RDTSCP, SECONDARY, 3, WANTED, "RDTSCP")                                                      \
+    F(VIRTUALIZE_X2APIC, SECONDARY, 4, WANTED, "virtualize x2APIC mode")                           \
+    F(VPID, SECONDARY, 5, WANTED, "VPID")                                                          \
+    F(WBINVD_EXITING, SECONDARY, 6, WANTED, "WBINVD exiting")                                      \
+    F(UNRESTRICTED_GUEST, SECONDARY, 7, REQUIRED, "unrestricted guest")                            \
+    F(APIC_REGISTER_VIRTUALIZATION, SECONDARY, 8, WANTED, "APIC-register virtualization")          \
+    F(VIRTUAL_INTERRUPT_DELIVERY, SECONDARY, 9, WANTED, "virtual-interrupt delivery")              \
+    F(PAUSE_LOOP_EXITING, SECONDARY, 10, WANTED, "PAUSE-loop exiting")                             \
+    F(INVPCID, SECONDARY, 12, WANTED, "INVPCID")                                                   \
+    F(PML, SECONDARY, 17, WANTED, "page-modification logging")                                     \
+    F(XSAVES, SECONDARY, 20, WANTED, "XSAVES")                                                     \
+    F(MODE_BASED_EXECUTE, SECONDARY, 22, WANTED, "mode-based execute control")                     \
+    F(TSC_SCALING, SECONDARY, 25, WANTED, "TSC scaling")                                           \
+    F(IPI_VIRTUALIZATION, TERTIARY, 4, WANTED, "IPI virtualization")                               \
+    F(SAVE_DEBUG_CONTROLS, EXIT, 2, REQUIRED, "save debug controls")                               \
+    F(HOST_64BIT, EXIT, 9, REQUIRED, "host address-space size")                                    \
+    F(ACKNOWLEDGE_INTERRUPT, EXIT, 15, REQUIRED, "acknowledge interrupt on exit")                  \
+    F(SAVE_PAT, EXIT, 18, REQUIRED, "save IA32_PAT")                                               \
+    F(EXIT_LOAD_PAT, EXIT, 19, REQUIRED, "load IA32_PAT on exit")                                  \
+    F(SAVE_EFER, EXIT, 20, REQUIRED, "save IA32_EFER")                                             \
+    F(EXIT_LOAD_EFER, EXIT, 21, REQUIRED, "load IA32_EFER on exit")                                \
+    F(SAVE_PREEMPTION_TIMER, EXIT, 22, REQUIRED, "save VMX-preemption timer")                      \
+    F(ENTRY_LOAD_DEBUG_CONTROLS, ENTRY, 2, REQUIRED, "load debug controls")                        \
+    F(IA32E_GUEST, ENTRY, 9, REQUIRED, "IA-32e mode guest")                                        \
+    F(ENTRY_LOAD_PAT, ENTRY, 14, REQUIRED, "load IA32_PAT on entry")                               \
+    F(ENTRY_LOAD_EFER, ENTRY, 15, REQUIRED, "load IA32_EFER on entry")                             \
+    F(EPT_EXECUTE_ONLY, EPT_VPID, 0, WANTED, "EPT execute-only pages")                             \
+    F(EPT_4_LEVEL, EPT_VPID, 6, REQUIRED, "EPT with 4 levels")                                     \
+    F(EPT_WRITE_BACK, EPT_VPID, 14, REQUIRED, "EPT structures in write-back memory")               \
+    F(EPT_2M, EPT_VPID, 16, WANTED, "EPT 2 MiB pages")                                             \
+    F(EPT_1G, EPT_VPID, 17, WANTED, "EPT 1 GiB pages")                                             \
+    F(INVEPT, EPT_VPID, 20, REQUIRED, "INVEPT")                                                    \
+    F(EPT_ACCESSED_DIRTY, EPT_VPID, 21, WANTED, "EPT accessed and dirty flags")                    \
+    F(INVEPT_SINGLE, EPT_VPID, 25, WANTED, "INVEPT of one tree")                                   \
+    F(INVEPT_ALL, EPT_VPID, 26, REQUIRED, "INVEPT of all trees")                                   \
+    F(INVVPID, EPT_VPID, 32, WANTED, "INVVPID")                                                    \
+    F(INVVPID_SINGLE, EPT_VPID, 41, WANTED, "INVVPID of one VPID")                                 \
+    F(INVVPID_ALL, EPT_VPID, 42, WANTED, "INVVPID of all VPIDs")                                   \
+    F(STRING_IO_INFORMATION, BASIC, 54, REQUIRED, "instruction information of INS and OUTS")
+
+#define VMX_FEATURE_ENUMERATOR(name, word, bit, weight, text) VMX_##name,
+enum vmx_feature { VMX_FEATURE_TABLE(VMX_FEATURE_ENUMERATOR) VMX_FEATURES };
+#undef VMX_FEATURE_ENUMERATOR
 
 /* Reads an MSR that exists; arg is what was given to vmx_caps_read. */
 typedef uint64_t vmx_rdmsr_fn(void *arg, uint32_t msr);

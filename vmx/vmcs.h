@@ -9,32 +9,13 @@
 
 #include <stdint.h>
 
-struct vmcs_field16 {
-    uint32_t code;
-};
-struct vmcs_field32 {
-    uint32_t code;
-};
-struct vmcs_field64 {
-    uint32_t code;
-};
-struct vmcs_field_natural {
-    uint32_t code;
-};
-
-/* F is applied to (name, encoding) of every field of a width that we use. */
+/* F is applied to (name, encoding) of every field of a width that we use. The segments' fields of a
+ * kind follow each other by 2, and so do the PDPTEs: those that are only counted to have no name. */
 #define VMCS_FIELDS_16(F)                                                                          \
     F(VPID, 0x0000)                                                                                \
     F(POSTED_INTERRUPT_VECTOR, 0x0002)                                                             \
     F(LAST_PID_POINTER_INDEX, 0x0008)                                                              \
     F(GUEST_ES_SELECTOR, 0x0800)                                                                   \
-    F(GUEST_CS_SELECTOR, 0x0802)                                                                   \
-    F(GUEST_SS_SELECTOR, 0x0804)                                                                   \
-    F(GUEST_DS_SELECTOR, 0x0806)                                                                   \
-    F(GUEST_FS_SELECTOR, 0x0808)                                                                   \
-    F(GUEST_GS_SELECTOR, 0x080a)                                                                   \
-    F(GUEST_LDTR_SELECTOR, 0x080c)                                                                 \
-    F(GUEST_TR_SELECTOR, 0x080e)                                                                   \
     F(GUEST_INTERRUPT_STATUS, 0x0810)                                                              \
     F(HOST_ES_SELECTOR, 0x0c00)                                                                    \
     F(HOST_CS_SELECTOR, 0x0c02)                                                                    \
@@ -64,9 +45,6 @@ struct vmcs_field_natural {
     F(GUEST_PAT, 0x2804)                                                                           \
     F(GUEST_EFER, 0x2806)                                                                          \
     F(GUEST_PDPTE0, 0x280a)                                                                        \
-    F(GUEST_PDPTE1, 0x280c)                                                                        \
-    F(GUEST_PDPTE2, 0x280e)                                                                        \
-    F(GUEST_PDPTE3, 0x2810)                                                                        \
     F(HOST_PAT, 0x2c00)                                                                            \
     F(HOST_EFER, 0x2c02)
 
@@ -99,21 +77,11 @@ struct vmcs_field_natural {
     F(EXIT_INSTRUCTION_INFO, 0x440e)                                                               \
     F(GUEST_ES_LIMIT, 0x4800)                                                                      \
     F(GUEST_CS_LIMIT, 0x4802)                                                                      \
-    F(GUEST_SS_LIMIT, 0x4804)                                                                      \
-    F(GUEST_DS_LIMIT, 0x4806)                                                                      \
-    F(GUEST_FS_LIMIT, 0x4808)                                                                      \
-    F(GUEST_GS_LIMIT, 0x480a)                                                                      \
-    F(GUEST_LDTR_LIMIT, 0x480c)                                                                    \
-    F(GUEST_TR_LIMIT, 0x480e)                                                                      \
     F(GUEST_GDTR_LIMIT, 0x4810)                                                                    \
     F(GUEST_IDTR_LIMIT, 0x4812)                                                                    \
     F(GUEST_ES_ACCESS, 0x4814)                                                                     \
     F(GUEST_CS_ACCESS, 0x4816)                                                                     \
     F(GUEST_SS_ACCESS, 0x4818)                                                                     \
-    F(GUEST_DS_ACCESS, 0x481a)                                                                     \
-    F(GUEST_FS_ACCESS, 0x481c)                                                                     \
-    F(GUEST_GS_ACCESS, 0x481e)                                                                     \
-    F(GUEST_LDTR_ACCESS, 0x4820)                                                                   \
     F(GUEST_TR_ACCESS, 0x4822)                                                                     \
     F(GUEST_INTERRUPTIBILITY, 0x4824)                                                              \
     F(GUEST_ACTIVITY, 0x4826)                                                                      \
@@ -132,13 +100,8 @@ struct vmcs_field_natural {
     F(GUEST_CR3, 0x6802)                                                                           \
     F(GUEST_CR4, 0x6804)                                                                           \
     F(GUEST_ES_BASE, 0x6806)                                                                       \
-    F(GUEST_CS_BASE, 0x6808)                                                                       \
-    F(GUEST_SS_BASE, 0x680a)                                                                       \
-    F(GUEST_DS_BASE, 0x680c)                                                                       \
     F(GUEST_FS_BASE, 0x680e)                                                                       \
     F(GUEST_GS_BASE, 0x6810)                                                                       \
-    F(GUEST_LDTR_BASE, 0x6812)                                                                     \
-    F(GUEST_TR_BASE, 0x6814)                                                                       \
     F(GUEST_GDTR_BASE, 0x6816)                                                                     \
     F(GUEST_IDTR_BASE, 0x6818)                                                                     \
     F(GUEST_DR7, 0x681a)                                                                           \
@@ -160,23 +123,6 @@ struct vmcs_field_natural {
     F(HOST_SYSENTER_EIP, 0x6c12)                                                                   \
     F(HOST_RSP, 0x6c14)                                                                            \
     F(HOST_RIP, 0x6c16)
-
-#define VMCS_DEFINE_16(name, encoding)                                                             \
-    static const struct vmcs_field16 name __attribute__((unused)) = {encoding};
-#define VMCS_DEFINE_32(name, encoding)                                                             \
-    static const struct vmcs_field32 name __attribute__((unused)) = {encoding};
-#define VMCS_DEFINE_64(name, encoding)                                                             \
-    static const struct vmcs_field64 name __attribute__((unused)) = {encoding};
-#define VMCS_DEFINE_NATURAL(name, encoding)                                                        \
-    static const struct vmcs_field_natural name __attribute__((unused)) = {encoding};
-VMCS_FIELDS_16(VMCS_DEFINE_16)
-VMCS_FIELDS_32(VMCS_DEFINE_32)
-VMCS_FIELDS_64(VMCS_DEFINE_64)
-VMCS_FIELDS_NATURAL(VMCS_DEFINE_NATURAL)
-#undef VMCS_DEFINE_16
-#undef VMCS_DEFINE_32
-#undef VMCS_DEFINE_64
-#undef VMCS_DEFINE_NATURAL
 
 /* Panics: the current VMCS lacks a field we use, or there is none, or the field is read-only. */
 _Noreturn void vmcs_access_failed(const char *operation, uint32_t code);
@@ -206,38 +152,28 @@ failed:
     vmcs_access_failed("vmwrite", code);
 }
 
-/* Of the current VMCS. */
-static inline uint16_t vmread16(struct vmcs_field16 field)
-{
-    return vmcs_read(field.code);
-}
-static inline uint32_t vmread32(struct vmcs_field32 field)
-{
-    return vmcs_read(field.code);
-}
-static inline uint64_t vmread64(struct vmcs_field64 field)
-{
-    return vmcs_read(field.code);
-}
-static inline uint64_t vmread(struct vmcs_field_natural field)
-{
-    return vmcs_read(field.code);
-}
-static inline void vmwrite16(struct vmcs_field16 field, uint16_t value)
-{
-    vmcs_write(field.code, value);
-}
-static inline void vmwrite32(struct vmcs_field32 field, uint32_t value)
-{
-    vmcs_write(field.code, value);
-}
-static inline void vmwrite64(struct vmcs_field64 field, uint64_t value)
-{
-    vmcs_write(field.code, value);
-}
-static inline void vmwrite(struct vmcs_field_natural field, uint64_t value)
-{
-    vmcs_write(field.code, value);
-}
+/* For the fields of a width: their type, their constants, and reading and writing them in the
+ * current VMCS. */
+#define VMCS_FIELD(name, encoding) name __attribute__((unused)) = {encoding},
+#define VMCS_WIDTH(width, type, fields)                                                            \
+    struct vmcs_field##width {                                                                     \
+        uint32_t code;                                                                             \
+    };                                                                                             \
+    static const struct vmcs_field##width fields(VMCS_FIELD) vmcs_end##width                       \
+        __attribute__((unused)) = {0};                                                             \
+    static inline type vmread##width(struct vmcs_field##width field)                               \
+    {                                                                                              \
+        return vmcs_read(field.code);                                                              \
+    }                                                                                              \
+    static inline void vmwrite##width(struct vmcs_field##width field, type value)                  \
+    {                                                                                              \
+        vmcs_write(field.code, value);                                                             \
+    }
+VMCS_WIDTH(16, uint16_t, VMCS_FIELDS_16)
+VMCS_WIDTH(32, uint32_t, VMCS_FIELDS_32)
+VMCS_WIDTH(64, uint64_t, VMCS_FIELDS_64)
+VMCS_WIDTH(, uint64_t, VMCS_FIELDS_NATURAL)
+#undef VMCS_WIDTH
+#undef VMCS_FIELD
 
 #endif
