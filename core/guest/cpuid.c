@@ -48,7 +48,7 @@ enum {
      BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */ |             \
      BIT(27) /* self snoop */)
 
-/* Leaf 6, EAX: the APIC timer never stops. */
+/* Leaf 6, EAX. */
 #define L6A_ARAT BIT(2)
 
 /* Leaf 7. */
@@ -96,25 +96,9 @@ enum {
 /* Leaf 80000007H, EDX. */
 #define LE7D_INVARIANT_TSC BIT(8)
 
-/* The processor's own answer; zeros where it has no such leaf. */
-static void processor_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
-{
-    struct cpuid answer = cpuid_checked(leaf, subleaf);
-
-    out[CPUID_EAX] = answer.eax;
-    out[CPUID_EBX] = answer.ebx;
-    out[CPUID_ECX] = answer.ecx;
-    out[CPUID_EDX] = answer.edx;
-}
-
 static bool here_has(enum vmx_feature feature)
 {
     return vmx_has(this_cpu()->vmx->caps, feature);
-}
-
-static void clear(uint32_t out[CPUID_REGISTERS])
-{
-    memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
 }
 
 static const struct config_topology *topology_of(const struct vcpu *vcpu)
@@ -122,28 +106,19 @@ static const struct config_topology *topology_of(const struct vcpu *vcpu)
     return &vcpu->vm->config->topology;
 }
 
-/* EBX[23:16]: the APIC IDs that a package has room for. */
-static uint32_t logical_ids(const struct vcpu *vcpu)
+static const struct cpuid nothing;
+
+static struct cpuid features(const struct vcpu *vcpu, struct cpuid own)
 {
-    enum { MOST = 255 };
+    enum { IDS_MAX = 255 };
+    /* EBX[23:16]: the APIC IDs that a package has room for. */
+    uint32_t ids = (uint32_t)min(BIT(topology_of(vcpu)->package_shift), (uint64_t)IDS_MAX);
 
-    return (uint32_t)min(BIT(topology_of(vcpu)->package_shift), (uint64_t)MOST);
-}
-
-static void leaf_features(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
-{
-    uint32_t logical = logical_ids(vcpu);
-
-    out[CPUID_EBX] = (out[CPUID_EBX] & 0xffff) | logical << 16 | vcpu->apic_id << 24;
-    out[CPUID_ECX] &= (uint32_t)L1C_SHOWN;
-    out[CPUID_ECX] |= (uint32_t)(L1C_TSC_DEADLINE | L1C_HYPERVISOR);
-    if (vcpu->vm->config->x2apic)
-        out[CPUID_ECX] |= (uint32_t)L1C_X2APIC;
-    if (!here_has(VMX_INVPCID))
-        out[CPUID_ECX] &= (uint32_t)~L1C_PCID;
-    out[CPUID_EDX] &= (uint32_t)L1D_SHOWN;
-    if (logical > 1)
-        out[CPUID_EDX] |= (uint32_t)L1D_HTT;
+    own.ebx = (own.ebx & 0xffff) | ids << 16 | vcpu->apic_id << 24;
+    own.ecx &= here_has(VMX_INVPCID) ? L1C_SHOWN : L1C_SHOWN & ~L1C_PCID;
+    own.ecx |= L1C_TSC_DEADLINE | L1C_HYPERVISOR | (vcpu->vm->config->x2apic ? L1C_X2APIC : 0);
+    own.edx = (own.edx & L1D_SHOWN) | (ids > 1 ? L1D_HTT : 0);
+    return own;
 }
 
 /*
@@ -151,89 +126,62 @@ static void leaf_features(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
  * a package, and those of logical processors that share the cache. A core has its own levels 1 and
  * 2, a package level 3.
  */
-static void leaf_cache(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
+static struct cpuid cache(const struct vcpu *vcpu, struct cpuid own)
 {
     enum { CORES_MAX = 63, SHARERS_MAX = 4095, SHARED_LEVEL = 3 };
     const struct config_topology *t = topology_of(vcpu);
-    uint32_t level = (uint32_t)field_get(out[CPUID_EAX], MASK(7, 5));
+    uint64_t level = field_get(own.eax, MASK(7, 5));
     uint64_t cores = BIT(t->package_shift - t->core_shift) - 1;
     uint64_t sharers = BIT(level < SHARED_LEVEL ? t->core_shift : t->package_shift) - 1;
 
-    if ((out[CPUID_EAX] & MASK(4, 0)) == 0)
-        return;
-    out[CPUID_EAX] =
-        (uint32_t)((out[CPUID_EAX] & MASK(13, 0)) | min(cores, (uint64_t)CORES_MAX) << 26 |
-                   min(sharers, (uint64_t)SHARERS_MAX) << 14);
+    if ((own.eax & MASK(4, 0)) != 0)
+        own.eax = (uint32_t)((own.eax & MASK(13, 0)) | min(cores, (uint64_t)CORES_MAX) << 26 |
+                             min(sharers, (uint64_t)SHARERS_MAX) << 14);
+    return own;
 }
 
-static void leaf_extended_features(uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+static struct cpuid extended_features(struct cpuid own)
 {
-    if (subleaf != 0) {
-        clear(out);
-        return;
-    }
-    out[CPUID_EAX] = 0;
-    out[CPUID_EBX] = (out[CPUID_EBX] & (uint32_t)L7B_SHOWN) | (uint32_t)L7B_TSC_ADJUST;
-    out[CPUID_ECX] &= (uint32_t)L7C_SHOWN;
-    out[CPUID_EDX] &= (uint32_t)L7D_SHOWN;
-    if (!here_has(VMX_INVPCID))
-        out[CPUID_EBX] &= (uint32_t)~L7B_INVPCID;
-    if (!here_has(VMX_RDTSCP))
-        out[CPUID_ECX] &= (uint32_t)~L7C_RDPID;
+    own.eax = 0;
+    own.ebx &= here_has(VMX_INVPCID) ? L7B_SHOWN : L7B_SHOWN & ~L7B_INVPCID;
+    own.ebx |= L7B_TSC_ADJUST;
+    own.ecx &= here_has(VMX_RDTSCP) ? L7C_SHOWN : L7C_SHOWN & ~L7C_RDPID;
+    own.edx &= L7D_SHOWN;
+    return own;
 }
 
 /* The same whether x2APIC mode is offered or not: the full ID is what tells aliased APICs apart. */
-static void leaf_topology(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+static struct cpuid topology(const struct vcpu *vcpu, uint32_t subleaf)
 {
     const struct config_topology *t = topology_of(vcpu);
+    struct cpuid answer = {.ecx = subleaf & 0xff, .edx = vcpu->apic_id};
 
-    clear(out);
-    out[CPUID_ECX] = subleaf & 0xff;
-    out[CPUID_EDX] = vcpu->apic_id;
     if (subleaf == 0) {
-        out[CPUID_EAX] = t->core_shift;
-        out[CPUID_EBX] = t->per_core;
-        out[CPUID_ECX] |= TOPOLOGY_SMT << 8;
+        answer.eax = t->core_shift;
+        answer.ebx = t->per_core;
+        answer.ecx |= TOPOLOGY_SMT << 8;
     } else if (subleaf == 1) {
-        out[CPUID_EAX] = t->package_shift;
-        out[CPUID_EBX] = t->per_package;
-        out[CPUID_ECX] |= TOPOLOGY_CORE << 8;
+        answer.eax = t->package_shift;
+        answer.ebx = t->per_package;
+        answer.ecx |= TOPOLOGY_CORE << 8;
     }
+    return answer;
 }
 
-enum { XSAVE_LEGACY_AND_HEADER = 512 + 64, XSAVE_ALIGN = 64 };
-#define XSAVE_ALIGNED BIT(1) /* subleaf of a component, ECX: starts at a multiple of 64 bytes */
-
-/* Bytes of a standard-format XSAVE area for the components of @xcr0. */
-static uint32_t xsave_standard_size(uint64_t xcr0)
+/* Bytes of an XSAVE area in compacted format for the components of @xcr0. SDM Vol 1, "Extended
+ * Region of an XSAVE Area". */
+static uint32_t compacted_size(uint64_t xcr0)
 {
-    uint32_t size = XSAVE_LEGACY_AND_HEADER;
+    enum { LEGACY_AND_HEADER = 512 + 64, ALIGNMENT = 64, IS_ALIGNED = 1 << 1 /* in ECX */ };
+    uint32_t size = LEGACY_AND_HEADER;
 
     for (unsigned i = 2; i < 63; i++) {
-        uint32_t component[CPUID_REGISTERS];
-
         if (!(xcr0 & BIT(i)))
             continue;
-        processor_cpuid(CPUID_LEAF_XSAVE, i, component);
-        size = max(size, component[CPUID_EBX] + component[CPUID_EAX]);
-    }
-    return size;
-}
-
-/* The same in compacted format. SDM Vol 1, "Extended Region of an XSAVE Area". */
-static uint32_t xsave_compacted_size(uint64_t xcr0)
-{
-    uint32_t size = XSAVE_LEGACY_AND_HEADER;
-
-    for (unsigned i = 2; i < 63; i++) {
-        uint32_t component[CPUID_REGISTERS];
-
-        if (!(xcr0 & BIT(i)))
-            continue;
-        processor_cpuid(CPUID_LEAF_XSAVE, i, component);
-        if (component[CPUID_ECX] & XSAVE_ALIGNED)
-            size = (uint32_t)align_up(size, XSAVE_ALIGN);
-        size += component[CPUID_EAX];
+        struct cpuid component = cpuid(CPUID_LEAF_XSAVE, i);
+        if (component.ecx & IS_ALIGNED)
+            size = (uint32_t)align_up(size, ALIGNMENT);
+        size += component.eax;
     }
     return size;
 }
@@ -245,96 +193,61 @@ static uint32_t xsave_compacted_size(uint64_t xcr0)
  */
 static bool compacted_format_works(uint64_t allowed)
 {
-    uint32_t out[CPUID_REGISTERS];
-    uint64_t xcr0;
-
     if (allowed == 0)
         return false;
-    xcr0 = xgetbv(0);
+    uint64_t xcr0 = xgetbv(0);
     xsetbv(0, allowed);
-    processor_cpuid(CPUID_LEAF_XSAVE, 1, out);
+    uint32_t size = cpuid_checked(CPUID_LEAF_XSAVE, 1).ebx;
     xsetbv(0, xcr0);
-    return out[CPUID_EBX] == xsave_compacted_size(allowed);
+    return size == compacted_size(allowed);
 }
 
-static void leaf_xsave(struct vcpu *vcpu, uint32_t subleaf, uint32_t out[CPUID_REGISTERS])
+static struct cpuid xsave(struct vcpu *vcpu, uint32_t subleaf, struct cpuid own)
 {
     uint64_t allowed = vcpu->regs.xcr0_allowed;
     uint64_t xcr0 = vmx_get(&vcpu->active->vmx, VMX_XCR0);
 
-    if (subleaf == 0) {
-        out[CPUID_EAX] = (uint32_t)allowed;
-        out[CPUID_EBX] = xsave_standard_size(xcr0);
-        out[CPUID_ECX] = xsave_standard_size(allowed);
-        out[CPUID_EDX] = (uint32_t)(allowed >> 32);
-    } else if (subleaf == 1) {
-        out[CPUID_EAX] &= (uint32_t)(LDA_SHOWN | (here_has(VMX_XSAVES) ? LDA_XSAVES : 0));
-        if (!compacted_format_works(allowed))
-            out[CPUID_EAX] &= (uint32_t)~LDA_COMPACTED;
-        /* IA32_XSS is 0. */
-        out[CPUID_EBX] = out[CPUID_EAX] & LDA_COMPACTED ? xsave_compacted_size(xcr0) : 0;
-        out[CPUID_ECX] = 0;
-        out[CPUID_EDX] = 0;
-    } else if (subleaf >= 63 || !(allowed & BIT(subleaf))) {
-        clear(out);
-    }
+    if (allowed == 0)
+        return nothing;
+    if (subleaf == 0)
+        return (struct cpuid){
+            .eax = (uint32_t)allowed,
+            .ebx = (uint32_t)vmx_fpu_size(xcr0),
+            .ecx = (uint32_t)vmx_fpu_size(allowed),
+            .edx = (uint32_t)(allowed >> 32),
+        };
+    if (subleaf > 1)
+        return subleaf < 63 && allowed & BIT(subleaf) ? own : nothing;
+    own.eax &= LDA_SHOWN | (here_has(VMX_XSAVES) ? LDA_XSAVES : 0);
+    if (!compacted_format_works(allowed))
+        own.eax &= ~LDA_COMPACTED;
+    /* IA32_XSS is 0. */
+    return (struct cpuid){
+        .eax = own.eax,
+        .ebx = own.eax & LDA_COMPACTED ? compacted_size(xcr0) : 0,
+    };
 }
 
-/* The APIC timer and the TSC run at one rate, so the "crystal" is the TSC: ratio 1 to 1. */
-static void leaf_tsc(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
+static struct cpuid extended_signature(struct cpuid own)
 {
-    clear(out);
-    out[CPUID_EAX] = 1;
-    out[CPUID_EBX] = 1;
-    out[CPUID_ECX] = (uint32_t)vcpu->vm->tsc_hz;
+    own.ecx &= LE1C_SHOWN;
+    own.edx &= here_has(VMX_RDTSCP) ? LE1D_SHOWN : LE1D_SHOWN & ~LE1D_RDTSCP;
+    return own;
 }
 
-static void leaf_frequency(struct vcpu *vcpu, uint32_t out[CPUID_REGISTERS])
-{
-    enum { BUS_MHZ = 100 };
-
-    clear(out);
-    out[CPUID_EAX] = (uint32_t)(vcpu->vm->tsc_hz / 1000000) & 0xffff;
-    out[CPUID_EBX] = out[CPUID_EAX];
-    out[CPUID_ECX] = BUS_MHZ;
-}
-
-static void leaf_extended_signature(uint32_t out[CPUID_REGISTERS])
-{
-    out[CPUID_ECX] &= (uint32_t)LE1C_SHOWN;
-    out[CPUID_EDX] &= (uint32_t)LE1D_SHOWN;
-    if (!here_has(VMX_RDTSCP))
-        out[CPUID_EDX] &= (uint32_t)~LE1D_RDTSCP;
-}
-
-/* EAX: physical and linear address bits. The EPT that Lapwing builds covers 48. */
-static void leaf_address_size(uint32_t out[CPUID_REGISTERS])
-{
-    uint32_t linear = out[CPUID_EAX] & 0xff00;
-
-    clear(out);
-    out[CPUID_EAX] = linear | guest_maxphyaddr();
-}
-
+/* The EPT that Lapwing builds covers 48 bits. */
 unsigned guest_maxphyaddr(void)
 {
-    enum { EPT_ADDRESS_BITS = 48 };
-    uint32_t out[CPUID_REGISTERS];
-
-    processor_cpuid(CPUID_LEAF_ADDRESS_SIZE, 0, out);
-    out[CPUID_EAX] &= 0xff;
-    return out[CPUID_EAX] < EPT_ADDRESS_BITS ? out[CPUID_EAX] : EPT_ADDRESS_BITS;
+    return min(cpuid_checked(CPUID_LEAF_ADDRESS_SIZE, 0).eax & 0xff, 48u);
 }
 
 uint64_t guest_xcr0_allowed(void)
 {
-    uint32_t out[CPUID_REGISTERS];
+    struct cpuid own = cpuid_checked(CPUID_LEAF_XSAVE, 0);
 
-    processor_cpuid(CPUID_LEAF_FEATURES, 0, out);
-    if (!(out[CPUID_ECX] & L1C_XSAVE))
+    if (!(cpuid_checked(CPUID_LEAF_FEATURES, 0).ecx & L1C_XSAVE))
         return 0;
-    processor_cpuid(CPUID_LEAF_XSAVE, 0, out);
-    return (out[CPUID_EAX] | (uint64_t)out[CPUID_EDX] << 32) & XCR0_SHOWN;
+    return (own.eax | (uint64_t)own.edx << 32) & XCR0_SHOWN;
 }
 
 /* A leaf above the highest of its range is answered like the highest basic leaf (SDM Vol 2A,
@@ -346,67 +259,53 @@ static uint32_t effective_leaf(uint32_t leaf)
     return leaf <= highest ? leaf : MAX_BASIC_LEAF;
 }
 
-static void make_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
-                        uint32_t out[CPUID_REGISTERS])
+static struct cpuid make_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf)
 {
-    if (cpuid_is_hypervisor(leaf)) {
-        guest_cpuid_hypervisor(vcpu, leaf, out);
-        return;
-    }
+    enum { BUS_MHZ = 100 };
+    uint32_t tsc_mhz = (uint32_t)(vcpu->vm->tsc_hz / 1000000) & 0xffff;
+
+    if (cpuid_is_hypervisor(leaf))
+        return guest_cpuid_hypervisor(vcpu, leaf);
     leaf = effective_leaf(leaf);
-    processor_cpuid(leaf, subleaf, out);
+    struct cpuid own = cpuid_checked(leaf, subleaf);
     switch (leaf) {
     case 0:
-        out[CPUID_EAX] = MAX_BASIC_LEAF;
-        break;
+        own.eax = MAX_BASIC_LEAF;
+        return own;
     case CPUID_LEAF_FEATURES:
-        leaf_features(vcpu, out);
-        break;
+        return features(vcpu, own);
     case 2: /* cache and TLB descriptors */
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: /* brand string */
     case 0x80000006: /* L2 cache */
-        break;
+        return own;
     case 4:
-        leaf_cache(vcpu, out);
-        break;
-    case 6:
-        clear(out);
-        out[CPUID_EAX] = (uint32_t)L6A_ARAT;
-        break;
+        return cache(vcpu, own);
+    case 6: /* the APIC timer never stops */
+        return (struct cpuid){.eax = L6A_ARAT};
     case CPUID_LEAF_EXTENDED_FEATURES:
-        leaf_extended_features(subleaf, out);
-        break;
+        return subleaf == 0 ? extended_features(own) : nothing;
     case 0xb:
     case 0x1f:
-        leaf_topology(vcpu, subleaf, out);
-        break;
+        return topology(vcpu, subleaf);
     case CPUID_LEAF_XSAVE:
-        leaf_xsave(vcpu, subleaf, out);
-        break;
-    case 0x15:
-        leaf_tsc(vcpu, out);
-        break;
+        return xsave(vcpu, subleaf, own);
+    case 0x15: /* the APIC timer and the TSC run at one rate, so the "crystal" is the TSC */
+        return (struct cpuid){.eax = 1, .ebx = 1, .ecx = (uint32_t)vcpu->vm->tsc_hz};
     case 0x16:
-        leaf_frequency(vcpu, out);
-        break;
+        return (struct cpuid){.eax = tsc_mhz, .ebx = tsc_mhz, .ecx = BUS_MHZ};
     case 0x80000000:
-        out[CPUID_EAX] = MAX_EXTENDED_LEAF;
-        break;
+        own.eax = MAX_EXTENDED_LEAF;
+        return own;
     case 0x80000001:
-        leaf_extended_signature(out);
-        break;
+        return extended_signature(own);
     case 0x80000007:
-        clear(out);
-        out[CPUID_EDX] = (uint32_t)LE7D_INVARIANT_TSC;
-        break;
-    case CPUID_LEAF_ADDRESS_SIZE:
-        leaf_address_size(out);
-        break;
+        return (struct cpuid){.edx = LE7D_INVARIANT_TSC};
+    case CPUID_LEAF_ADDRESS_SIZE: /* physical and linear address bits */
+        return (struct cpuid){.eax = (own.eax & 0xff00) | guest_maxphyaddr()};
     default:
-        clear(out);
-        break;
+        return nothing;
     }
 }
 
@@ -433,10 +332,10 @@ static void give(struct vcpu *vcpu, const struct cpuid_answer *answer)
 {
     uint64_t *gpr = vcpu->regs.gpr;
 
-    gpr[VMX_RAX] = answer->out[CPUID_EAX];
-    gpr[VMX_RBX] = answer->out[CPUID_EBX];
-    gpr[VMX_RCX] = answer->out[CPUID_ECX];
-    gpr[VMX_RDX] = answer->out[CPUID_EDX];
+    gpr[VMX_RAX] = answer->out.eax;
+    gpr[VMX_RBX] = answer->out.ebx;
+    gpr[VMX_RCX] = answer->out.ecx;
+    gpr[VMX_RDX] = answer->out.edx;
 }
 
 /* What of leaf 1 follows the guest's state. */
@@ -453,7 +352,7 @@ static __attribute__((noinline)) void patch_features(struct vcpu *vcpu)
 static __attribute__((noinline)) void answer_afresh(struct vcpu *vcpu, struct cpuid_answer *answer,
                                                     uint32_t leaf, uint32_t subleaf)
 {
-    make_answer(vcpu, leaf, subleaf, answer->out);
+    answer->out = make_answer(vcpu, leaf, subleaf);
     answer->key = holds_still(leaf) ? answer_key(leaf, subleaf) : 0;
     give(vcpu, answer);
     if (leaf == CPUID_LEAF_FEATURES)
@@ -478,26 +377,23 @@ void guest_cpuid(struct vcpu *vcpu)
 void guest_policy(struct vmx_policy *policy)
 {
     enum { STAYS_PER_SECOND = 1000 };
-    uint32_t features[CPUID_REGISTERS];
-    uint32_t extended[CPUID_REGISTERS];
+    struct cpuid basic = cpuid_checked(CPUID_LEAF_FEATURES, 0);
+    struct cpuid extended = extended_features(cpuid_checked(CPUID_LEAF_EXTENDED_FEATURES, 0));
 
-    processor_cpuid(CPUID_LEAF_FEATURES, 0, features);
-    processor_cpuid(CPUID_LEAF_EXTENDED_FEATURES, 0, extended);
-    leaf_extended_features(0, extended);
     *policy = (struct vmx_policy){
         .cr4_allowed = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
                        CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-                       (features[CPUID_ECX] & L1C_PCID && here_has(VMX_INVPCID) ? CR4_PCIDE : 0) |
-                       (features[CPUID_ECX] & L1C_XSAVE ? CR4_OSXSAVE : 0) |
-                       (extended[CPUID_EBX] & L7B_FSGSBASE ? CR4_FSGSBASE : 0) |
-                       (extended[CPUID_EBX] & L7B_SMEP ? CR4_SMEP : 0) |
-                       (extended[CPUID_EBX] & L7B_SMAP ? CR4_SMAP : 0) |
-                       (extended[CPUID_ECX] & L7C_UMIP ? CR4_UMIP : 0),
+                       (basic.ecx & L1C_PCID && here_has(VMX_INVPCID) ? CR4_PCIDE : 0) |
+                       (basic.ecx & L1C_XSAVE ? CR4_OSXSAVE : 0) |
+                       (extended.ebx & L7B_FSGSBASE ? CR4_FSGSBASE : 0) |
+                       (extended.ebx & L7B_SMEP ? CR4_SMEP : 0) |
+                       (extended.ebx & L7B_SMAP ? CR4_SMAP : 0) |
+                       (extended.ecx & L7C_UMIP ? CR4_UMIP : 0),
         .efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
         .physical_bits = (uint8_t)guest_maxphyaddr(),
         .stay = time_tsc_hz() / STAYS_PER_SECOND,
         .rdtscp = here_has(VMX_RDTSCP),
-        .invpcid = extended[CPUID_EBX] & L7B_INVPCID,
+        .invpcid = extended.ebx & L7B_INVPCID,
         .xsaves = here_has(VMX_XSAVES) && compacted_format_works(guest_xcr0_allowed()),
     };
 }

@@ -5,15 +5,15 @@
 
 #include <stdint.h>
 
+#include "core/x86.h"
+
 struct vcpu;
 struct vmx_policy;
-
-enum cpuid_register { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX, CPUID_REGISTERS };
 
 /* An answer that was given before. All of it belongs to core/guest/cpuid.c; zeros: none yet. */
 struct cpuid_answer {
     uint64_t key;
-    uint32_t out[CPUID_REGISTERS];
+    struct cpuid out;
 };
 
 /*

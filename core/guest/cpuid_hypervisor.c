@@ -12,21 +12,14 @@
 
 #include "core/bits.h"
 #include "core/hyperv/hyperv.h"
-#include "core/string.h"
 #include "core/vcpu.h"
 
 #define KVM_SIGNATURE "KVMKVMKVM\0\0"
+_Static_assert(sizeof(CPUID_SIGNATURE) == 13 && sizeof(KVM_SIGNATURE) == 12,
+               "EBX, ECX and EDX hold 12 characters");
 
 /* Bits 55:49 of I/O APIC entries and bits 11:5 of MSI addresses are destination bits 14:8. */
 #define KVM_FEATURE_MSI_EXT_DEST_ID BIT(15)
-
-static void signature(uint32_t highest, const char *text, uint32_t out[CPUID_REGISTERS])
-{
-    _Static_assert(sizeof(CPUID_SIGNATURE) == 13 && sizeof(KVM_SIGNATURE) == 12,
-                   "EBX, ECX and EDX hold 12 characters");
-    out[CPUID_EAX] = highest;
-    memcpy(&out[CPUID_EBX], text, 12);
-}
 
 /* This exit counts, too. */
 static uint64_t exits_of(const struct vcpu *vcpu)
@@ -40,47 +33,36 @@ static uint64_t exits_of(const struct vcpu *vcpu)
 }
 
 /* Lapwing's leaves with their first at @base. */
-static void own(const struct vcpu *vcpu, uint32_t base, uint32_t leaf,
-                uint32_t out[CPUID_REGISTERS])
+static struct cpuid own(const struct vcpu *vcpu, uint32_t base, uint32_t leaf)
 {
+    uint32_t khz = (uint32_t)(vcpu->vm->tsc_hz / 1000);
+    uint64_t exits = exits_of(vcpu);
+
     switch (leaf - base) {
     case 0:
-        signature(base + CPUID_EXITS, CPUID_SIGNATURE, out);
-        break;
+        return cpuid_signature(base + CPUID_EXITS, CPUID_SIGNATURE);
     case CPUID_TIMING:
-        out[CPUID_EAX] = (uint32_t)(vcpu->vm->tsc_hz / 1000);
-        out[CPUID_EBX] = out[CPUID_EAX];
-        break;
+        return (struct cpuid){.eax = khz, .ebx = khz};
     case CPUID_EXITS:
-        out[CPUID_EAX] = (uint32_t)exits_of(vcpu);
-        out[CPUID_EBX] = (uint32_t)(exits_of(vcpu) >> 32);
-        break;
+        return (struct cpuid){.eax = (uint32_t)exits, .ebx = (uint32_t)(exits >> 32)};
     default:
-        break;
+        return (struct cpuid){0};
     }
 }
 
-void guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf, uint32_t out[CPUID_REGISTERS])
+struct cpuid guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf)
 {
     const struct vm *vm = vcpu->vm;
 
-    memset(out, 0, CPUID_REGISTERS * sizeof(out[0]));
-    if (vm->hv != NULL) {
-        if (leaf < CPUID_BEHIND_HYPERV)
-            hv_cpuid(vm, leaf, out);
-        else
-            own(vcpu, CPUID_BEHIND_HYPERV, leaf, out);
-        return;
-    }
+    if (vm->hv != NULL)
+        return leaf < CPUID_BEHIND_HYPERV ? hv_cpuid(vm, leaf)
+                                          : own(vcpu, CPUID_BEHIND_HYPERV, leaf);
     switch (leaf) {
     case CPUID_KVM:
-        signature(CPUID_KVM_FEATURES, KVM_SIGNATURE, out);
-        break;
+        return cpuid_signature(CPUID_KVM_FEATURES, KVM_SIGNATURE);
     case CPUID_KVM_FEATURES:
-        out[CPUID_EAX] = (uint32_t)KVM_FEATURE_MSI_EXT_DEST_ID;
-        break;
+        return (struct cpuid){.eax = KVM_FEATURE_MSI_EXT_DEST_ID};
     default:
-        own(vcpu, CPUID_HYPERVISOR, leaf, out);
-        break;
+        return own(vcpu, CPUID_HYPERVISOR, leaf);
     }
 }

@@ -28,7 +28,13 @@ static inline bool cpuid_is_hypervisor(uint32_t leaf)
     return leaf >> 28 == 4;
 }
 
+/* The answer of a first leaf: the highest one, and 12 characters. */
+static inline struct cpuid cpuid_signature(uint32_t highest, const char *text)
+{
+    return (struct cpuid){highest, load32(text), load32(text + 4), load32(text + 8)};
+}
+
 /* Answers such a leaf; one that does not exist reads zero. */
-void guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf, uint32_t out[CPUID_REGISTERS]);
+struct cpuid guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf);
 
 #endif

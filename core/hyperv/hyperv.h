@@ -27,7 +27,7 @@ void hv_vp_destroy(struct vcpu *vcpu);
 void hv_context_destroy(struct context *ctx);
 
 /* A CPUID leaf from 40000000H on; zeros where there is none. Any CPU. */
-void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t out[CPUID_REGISTERS]);
+struct cpuid hv_cpuid(const struct vm *vm, uint32_t leaf);
 
 /* The rest: on the CPU that runs @vcpu, outside the epoch. */
 

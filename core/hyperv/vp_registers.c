@@ -407,15 +407,14 @@ static enum hv_status get_rare(const struct hv_register_access *access, uint32_t
 {
     struct context *ctx = access->ctx;
     const struct vm *vm = ctx->vcpu->vm;
-    uint32_t leaf[CPUID_REGISTERS];
 
     if (name >= REG_APIC && name <= REG_APIC_LAST)
         return get_apic(ctx, name - REG_APIC, &value->low);
     if (name == REG_VERSION || (name >= REG_FEATURES && name <= REG_FEATURES_LAST)) {
-        hv_cpuid(vm,
-                 name == REG_VERSION ? HV_CPUID_VERSION : HV_CPUID_FEATURES + name - REG_FEATURES,
-                 leaf);
-        memcpy(value, leaf, sizeof(*value));
+        struct cpuid leaf = hv_cpuid(
+            vm, name == REG_VERSION ? HV_CPUID_VERSION : HV_CPUID_FEATURES + name - REG_FEATURES);
+
+        memcpy(value, &leaf, sizeof(*value));
         return HV_SUCCESS;
     }
     switch (name) {
