@@ -2,7 +2,10 @@
 /* Spreads output over UART and framebuffer, and receives what is typed. */
 #include "core/console.h"
 
+#include <stdarg.h>
+
 #include "core/bits.h"
+#include "core/format.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -86,6 +89,17 @@ void console_write_line(const char *text, size_t n)
     put("\r\n", 2);
     output.writer = NULL;
     spin_unlock(&output.lock);
+}
+
+void console_print(const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    size_t n = format_string_v(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    console_write_line(line, min(n, sizeof(line) - 1));
 }
 
 int console_read(void)

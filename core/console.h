@@ -34,6 +34,7 @@ void console_write_part(struct console_writer *writer, const char *bytes, size_t
 
 /* A line of its own: begins a new line if the last byte written did not end one. */
 void console_write_line(const char *text, size_t n);
+void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Input: while it is wanted, `on_input` runs on `cpu` when something was typed, and console_read()

@@ -44,16 +44,6 @@ bool panic_stopping(void)
     return __atomic_load_n(&stopper, __ATOMIC_ACQUIRE) != NOBODY;
 }
 
-static void __attribute__((format(printf, 1, 2))) print(const char *format, ...)
-{
-    char line[LOG_LINE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    size_t n = format_string_v(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    console_write_line(line, min(n, sizeof(line) - 1));
-}
-
 static _Noreturn void halt(void)
 {
     for (;;)
@@ -107,7 +97,7 @@ _Noreturn void machine_end(bool ok)
     console_write(NULL, 0); /* a line that another CPU is writing is finished first */
     if (stop_others()) {
         end_emulator(ok);
-        print("The machine can be switched off now.");
+        console_print("The machine can be switched off now.");
     }
     halt();
 }
@@ -123,16 +113,16 @@ static void print_address(vaddr_t address, uint64_t back)
     uint64_t offset = 0;
     const char *name = is_code(address - back) ? symbols_lookup(address - back, &offset) : NULL;
     if (name)
-        print("  %016lx  %s+%#lx", address, name, offset + back);
+        console_print("  %016lx  %s+%#lx", address, name, offset + back);
     else
-        print("  %016lx", address);
+        console_print("  %016lx", address);
 }
 
 /* Follows the frame pointers: [rbp] is the caller's, [rbp + 8] the return address. */
 static void print_trace(vaddr_t frame_pointer)
 {
     vaddr_t below = 0;
-    print("Stack trace:");
+    console_print("Stack trace:");
     for (int i = 0; i < TRACE_MAX && frame_pointer > below; i++) {
         if (!cpu_on_stack(frame_pointer, 2 * sizeof(uint64_t)))
             break;
@@ -147,24 +137,25 @@ static void print_trace(vaddr_t frame_pointer)
 
 static void print_control_registers(void)
 {
-    print("cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx", read_cr0(), read_cr2(), read_cr3(),
-          read_cr4());
+    console_print("cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx", read_cr0(), read_cr2(),
+                  read_cr3(), read_cr4());
 }
 
 static void print_registers(const struct trap_frame *f)
 {
-    print("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
-    print("rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
-    print("r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", f->r8, f->r9, f->r10, f->r11);
-    print("r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", f->r12, f->r13, f->r14, f->r15);
-    print("rip %016lx  cs  %016lx  rfl %016lx  ss  %016lx", f->rip, f->cs, f->rflags, f->ss);
+    console_print("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
+    console_print("rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
+    console_print("r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", f->r8, f->r9, f->r10, f->r11);
+    console_print("r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", f->r12, f->r13, f->r14, f->r15);
+    console_print("rip %016lx  cs  %016lx  rfl %016lx  ss  %016lx", f->rip, f->cs, f->rflags,
+                  f->ss);
     print_control_registers();
 }
 
 static void print_cpu(void)
 {
     if (cpu_count())
-        print("CPU %u, APIC ID %u", this_cpu()->index, this_cpu()->apic_id);
+        console_print("CPU %u, APIC ID %u", this_cpu()->index, this_cpu()->apic_id);
 }
 
 static _Noreturn void end_panic(void)
@@ -179,13 +170,13 @@ _Noreturn void panic(const char *format, ...)
     char reason[LOG_LINE_MAX];
     va_list arguments;
     if (!stop_others()) {
-        print("PANIC within a panic");
+        console_print("PANIC within a panic");
         end_panic();
     }
     va_start(arguments, format);
     format_string_v(reason, sizeof(reason), format, arguments);
     va_end(arguments);
-    print("PANIC: %s", reason);
+    console_print("PANIC: %s", reason);
     print_cpu();
     print_control_registers();
     print_trace((vaddr_t)__builtin_frame_address(0));
@@ -224,14 +215,15 @@ static const char *exception_name(uint64_t vector)
 _Noreturn void panic_exception(const struct trap_frame *frame)
 {
     if (!stop_others()) {
-        print("PANIC within a panic: %s at %#lx", exception_name(frame->vector), frame->rip);
+        console_print("PANIC within a panic: %s at %#lx", exception_name(frame->vector),
+                      frame->rip);
         end_panic();
     }
-    print("PANIC: %s (vector %lu, error code %#lx)", exception_name(frame->vector), frame->vector,
-          frame->error_code);
+    console_print("PANIC: %s (vector %lu, error code %#lx)", exception_name(frame->vector),
+                  frame->vector, frame->error_code);
     print_cpu();
     print_registers(frame);
-    print("At:");
+    console_print("At:");
     print_address(frame->rip, 0);
     print_trace(frame->rbp);
     end_panic();

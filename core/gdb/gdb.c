@@ -5,6 +5,7 @@
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/cpu.h"
+#include "core/format.h"
 #include "core/gdb/target.h"
 #include "core/handover.h"
 #include "core/interrupt.h"
@@ -48,29 +49,21 @@ static void send_text(const char *text)
 
 static void send_reply(void)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t sum = gdb_checksum(&gdb.reply);
+    char end[] = "#00";
 
-    host_uart_send(HOST_COM2, '$');
+    send_text("$");
     for (size_t i = 0; i < gdb.reply.length; i++)
         host_uart_send(HOST_COM2, gdb.reply.bytes[i]);
-    host_uart_send(HOST_COM2, '#');
-    host_uart_send(HOST_COM2, digits[sum >> 4]);
-    host_uart_send(HOST_COM2, digits[sum & 0xf]);
-}
-
-static void begin_reply(void)
-{
-    gdb.reply.length = 0;
-    gdb.reply.full = false;
+    format_string(end, sizeof(end), "#%02x", gdb_checksum(&gdb.reply));
+    send_text(end);
 }
 
 /* ---- Stopping -------------------------------------------------------------------------------- */
 
-static void tell_stop(const struct gdb_stop *stop)
+static void tell_stop(struct gdb_stop stop)
 {
-    begin_reply();
-    gdb_tell_stop(&gdb.session, stop, &gdb.reply);
+    gdb.reply.length = 0;
+    gdb_tell_stop(&gdb.session, &stop, &gdb.reply);
     send_reply();
 }
 
@@ -204,7 +197,7 @@ static void take_packet(void)
         send_text("+");
     if (gdb.session.runs)
         return;
-    begin_reply();
+    gdb.reply.length = 0;
     if (gdb_carry_out(&gdb.session, packet, &gdb.reply))
         send_reply();
 }
@@ -226,11 +219,8 @@ static void take_byte(char byte)
             send_reply();
         return;
     case GDB_INTERRUPT:
-        if (gdb.session.runs) {
-            struct gdb_stop stop = stop_all();
-
-            tell_stop(&stop);
-        }
+        if (gdb.session.runs)
+            tell_stop(stop_all());
         return;
     }
 }
@@ -251,7 +241,7 @@ void gdb_run(void)
         struct gdb_stop stop = stop_all();
 
         if (gdb.session.runs)
-            tell_stop(&stop);
+            tell_stop(stop);
         else if (!gdb.session.connected) /* it has left meanwhile */
             vm_release(gdb.vm, VM_HELD_BY_DEBUGGER, NULL);
     }
@@ -311,12 +301,10 @@ void gdb_vm_starts(struct vm *vm)
 
 void gdb_vm_ends(const struct vm *vm)
 {
-    const struct gdb_stop stop = {.kind = GDB_STOP_ENDED};
-
     if (gdb.vm != vm)
         return;
     if (gdb.session.connected)
-        tell_stop(&stop);
+        tell_stop((struct gdb_stop){.kind = GDB_STOP_ENDED});
     gdb.vm = NULL;
     gdb_target_choose(NULL);
 }

@@ -128,8 +128,6 @@ static void put_byte(struct gdb_reply *reply, char byte)
 {
     if (reply->length < sizeof(reply->bytes))
         reply->bytes[reply->length++] = byte;
-    else
-        reply->full = true;
 }
 
 void gdb_put(struct gdb_reply *reply, const char *text)

@@ -31,10 +31,9 @@ enum gdb_event {
 /* Takes a byte. *line is zero at first. */
 enum gdb_event gdb_receive(struct gdb_line *line, char byte);
 
-/* What is to be sent. What does not fit is left out, and `full` says so. */
+/* What is to be sent. What does not fit is left out. */
 struct gdb_reply {
     size_t length;
-    bool full;
     char bytes[GDB_PACKET_MAX];
 };
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "core/bits.h"
+#include "core/console.h"
 #include "core/epoch.h"
 #include "core/format.h"
 #include "core/monitor/monitor.h"
@@ -85,7 +86,7 @@ static void show_vectors(const char *name, enum apic_reg first)
     for (unsigned vector = 0; vector < VECTORS; vector++)
         if (in_register(first, vector))
             add(&text, " %02x", vector);
-    monitor_print("    %s:%s", name, text.used > 0 ? text.bytes : " none");
+    console_print("    %s:%s", name, text.used > 0 ? text.bytes : " none");
 }
 
 static void show_posted(void)
@@ -96,7 +97,7 @@ static void show_posted(void)
         if ((sight.posted[vector / 64] | sight.posted_level[vector / 64]) >> vector % 64 & 1)
             add(&text, " %02x", vector);
     if (text.used > 0)
-        monitor_print("    posted, not in IRR yet:%s", text.bytes);
+        console_print("    posted, not in IRR yet:%s", text.bytes);
 }
 
 /* "Local Vector Table". */
@@ -108,7 +109,7 @@ static void show_lvt(const char *name, enum apic_reg offset)
     bool pin = offset == APIC_LVT_LINT0 || offset == APIC_LVT_LINT1;
     bool plain = offset == APIC_LVT_TIMER || offset == APIC_LVT_ERROR;
 
-    monitor_print("    %s: %s, vector %02x%s%s%s%s%s", name,
+    console_print("    %s: %s, vector %02x%s%s%s%s%s", name,
                   plain ? "fixed" : delivery[lvt >> 8 & 7], lvt & 0xff,
                   lvt & APIC_LVT_MASKED ? ", masked" : "",
                   !pin                   ? ""
@@ -134,7 +135,7 @@ static void show_timer(void)
         add(&text, "is due");
     else
         add(&text, "%llu us left", (unsigned long long)tsc_to_ns(next - sight.now) / 1000);
-    monitor_print("    timer: %s, initial count %u, divided by %u: %s", modes[lvt >> 17 & 3],
+    console_print("    timer: %s, initial count %u, divided by %u: %s", modes[lvt >> 17 & 3],
                   reg(APIC_TIMER_INITIAL), 1u << sight.lapic.timer.divide, text.bytes);
 }
 
@@ -149,7 +150,7 @@ static void show_errors(const char *name, uint32_t errors)
     for (unsigned bit = 0; bit < ARRAY_SIZE(names); bit++)
         if (errors >> bit & 1)
             add(&text, "%s%s", text.used > 0 ? ", " : "", names[bit]);
-    monitor_print("    %s: %02x%s%s", name, errors, text.used > 0 ? ": " : "", text.bytes);
+    console_print("    %s: %02x%s%s", name, errors, text.used > 0 ? ": " : "", text.bytes);
 }
 
 /* "Processor Priority": the register in the page is brought up to date when it is looked at. */
@@ -170,21 +171,21 @@ static void show_identity(void)
     uint32_t id = mode == APIC_X2APIC ? reg(APIC_ID) : reg(APIC_ID) >> 24;
     uint32_t dfr = reg(APIC_DFR) >> 28;
 
-    monitor_print("  vcpu %u VTL %u: APIC ID %xh (32-bit ID %xh), mode %s, software-%s, base "
+    console_print("  vcpu %u VTL %u: APIC ID %xh (32-bit ID %xh), mode %s, software-%s, base "
                   "%llx%s",
                   sight.ctx->vcpu->index, sight.ctx->vtl, id, lapic->id32, modes[mode],
                   lapic_enabled(lapic) ? "enabled" : "disabled",
                   (unsigned long long)(lapic->base & APIC_BASE_ADDRESS),
                   lapic->base & APIC_BASE_BSP ? ", BSP" : "");
     if (mode == APIC_X2APIC)
-        monitor_print("    LDR %08x: cluster %u, bit %04x", reg(APIC_LDR), reg(APIC_LDR) >> 16,
+        console_print("    LDR %08x: cluster %u, bit %04x", reg(APIC_LDR), reg(APIC_LDR) >> 16,
                       reg(APIC_LDR) & 0xffff);
     else
-        monitor_print("    LDR %02x, DFR %xh: %s", reg(APIC_LDR) >> 24, dfr,
+        console_print("    LDR %02x, DFR %xh: %s", reg(APIC_LDR) >> 24, dfr,
                       dfr == 0xf ? "flat"
                       : dfr == 0 ? "cluster"
                                  : "no model");
-    monitor_print("    TPR %02x, PPR %02x, spurious vector %02x%s", reg(APIC_TPR),
+    console_print("    TPR %02x, PPR %02x, spurious vector %02x%s", reg(APIC_TPR),
                   processor_priority(), reg(APIC_SVR) & 0xff,
                   reg(APIC_SVR) & APIC_SVR_SUPPRESS_EOI ? ", EOI broadcasts suppressed" : "");
 }
@@ -213,7 +214,7 @@ static void show_apic(struct context *ctx)
 
 void monitor_show_apics(struct vm *vm, uint32_t index)
 {
-    monitor_print("vm %s:", vm->config->name);
+    console_print("vm %s:", vm->config->name);
     for (unsigned vtl = 0; vtl < vm->vtls; vtl++)
         show_apic(&vm->vcpus[index]->contexts[vtl]);
 }
@@ -265,22 +266,23 @@ static void see(void *arg, enum apic_map_table table, uint32_t dest, const struc
         add(&list.lines[list.count - 1], " %u", ctx->vcpu->index);
 }
 
-void monitor_show_map(struct vm *vm)
+void monitor_show_map(struct vm *vm, uint32_t unused)
 {
     static const char *const policies[] = {[APIC_POLICY_ARCHITECTURAL] = "architectural",
                                            [APIC_POLICY_KNL] = "knl",
                                            [APIC_POLICY_KVM_32BIT] = "kvm-32bit"};
 
-    monitor_print("vm %s: id_match = %s", vm->config->name, policies[vm->apic.config.policy]);
+    (void)unused;
+    console_print("vm %s: id_match = %s", vm->config->name, policies[vm->apic.config.policy]);
     for (unsigned group = 0; group < vm->vtls; group++) {
         list.count = 0;
         epoch_enter();
         apic_map_show(&vm->apic, group, see, NULL);
         epoch_leave();
-        monitor_print("  group %u (VTL %u): %u destinations", group, group, list.count);
+        console_print("  group %u (VTL %u): %u destinations", group, group, list.count);
         for (uint32_t i = 0; i < min(list.count, (uint32_t)LINES_MAX); i++)
-            monitor_print("%s", list.lines[i].bytes);
+            console_print("%s", list.lines[i].bytes);
         if (list.count > LINES_MAX)
-            monitor_print("    and %u more", list.count - LINES_MAX);
+            console_print("    and %u more", list.count - LINES_MAX);
     }
 }

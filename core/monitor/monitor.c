@@ -2,13 +2,10 @@
 /* The monitor's orders, and the simple ones among their answers. */
 #include "core/monitor/monitor.h"
 
-#include <stdarg.h>
-
 #include "core/assert.h"
 #include "core/bits.h"
 #include "core/console.h"
 #include "core/cpu.h"
-#include "core/format.h"
 #include "core/log.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
@@ -43,17 +40,6 @@ bool monitor_is_wanted(void)
     return monitor.count > 0;
 }
 
-void monitor_print(const char *format, ...)
-{
-    char line[LOG_LINE_MAX];
-    va_list arguments;
-
-    va_start(arguments, format);
-    size_t n = format_string_v(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    console_write_line(line, min(n, sizeof(line) - 1));
-}
-
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
 static void pause_or_go_on(struct vm *vm, uint32_t number)
@@ -65,7 +51,7 @@ static void pause_or_go_on(struct vm *vm, uint32_t number)
         vm_release(vm, VM_HELD_BY_MONITOR, NULL);
     else
         vm_hold(vm, VM_HELD_BY_MONITOR);
-    monitor_print("vm %s: %s", vm->config->name, held ? "goes on" : "paused");
+    console_print("vm %s: %s", vm->config->name, held ? "goes on" : "paused");
 }
 
 static void reset(struct vm *vm, uint32_t number)
@@ -75,18 +61,6 @@ static void reset(struct vm *vm, uint32_t number)
     vm_stop(vm, VM_RESET, 0);
 }
 
-static void show_exits(struct vm *vm, uint32_t number)
-{
-    (void)number;
-    monitor_show_exits(vm);
-}
-
-static void show_map(struct vm *vm, uint32_t number)
-{
-    (void)number;
-    monitor_show_map(vm);
-}
-
 /* With the number of one of its processors, 0 unless said otherwise. */
 static bool names_processor(const struct vm *vm, uint32_t *number)
 {
@@ -94,7 +68,7 @@ static bool names_processor(const struct vm *vm, uint32_t *number)
         *number = 0;
     if (*number < vm->vcpu_count)
         return true;
-    monitor_print("vm %s has the processors 0 to %u", vm->config->name, vm->vcpu_count - 1);
+    console_print("vm %s has the processors 0 to %u", vm->config->name, vm->vcpu_count - 1);
     return false;
 }
 
@@ -108,7 +82,7 @@ static void send_nmi(struct vm *vm, uint32_t number)
 {
     if (!names_processor(vm, &number))
         return;
-    monitor_print("vm %s: vcpu %u: NMI", vm->config->name, number);
+    console_print("vm %s: vcpu %u: NMI", vm->config->name, number);
     monitor_nmi(vm, number);
 }
 
@@ -119,24 +93,24 @@ static const struct {
 } orders[] = {
     {'a', show_apics, "Na  the local APICs of processor N (0), one for each VTL"},
     {'i', send_nmi, "Ni  an NMI to processor N (0)"},
-    {'m', show_map, "m   which APICs have which ID, for each group"},
+    {'m', monitor_show_map, "m   which APICs have which ID, for each group"},
     {'p', pause_or_go_on, "p   pause the VM, or let it go on; its time stands still meanwhile"},
     {'r', reset, "r   start the VM anew"},
-    {'x', show_exits, "x   VM exits by reason: in all, and per second since last asked"},
+    {'x', monitor_show_exits, "x   VM exits by reason: in all, and per second since last asked"},
 };
 
 static void help(void)
 {
-    monitor_print("Ctrl-A, then a letter, before which N stands for a number:");
-    monitor_print("h   this");
-    monitor_print("v   the VMs and their processors");
-    monitor_print("Ns  choose VM N, as v numbers them; at first it is the one that gets what is "
+    console_print("Ctrl-A, then a letter, before which N stands for a number:");
+    console_print("h   this");
+    console_print("v   the VMs and their processors");
+    console_print("Ns  choose VM N, as v numbers them; at first it is the one that gets what is "
                   "typed, or the first");
     for (unsigned i = 0; i < ARRAY_SIZE(orders); i++)
-        monitor_print("%s", orders[i].help);
-    monitor_print("Nl  log errors (0), warnings, information or all (3); l: the next of these");
-    monitor_print("n   what is typed goes to the next VM");
-    monitor_print("Ctrl-A  types one Ctrl-A");
+        console_print("%s", orders[i].help);
+    console_print("Nl  log errors (0), warnings, information or all (3); l: the next of these");
+    console_print("n   what is typed goes to the next VM");
+    console_print("Ctrl-A  types one Ctrl-A");
 }
 
 static void set_log_level(uint32_t number)
@@ -146,7 +120,7 @@ static void set_log_level(uint32_t number)
                                                  : min(number, (uint32_t)LOG_DEBUG);
 
     log_set_level((enum log_level)level);
-    monitor_print("log = %s", names[level]);
+    console_print("log = %s", names[level]);
 }
 
 /* ---- Which VM -------------------------------------------------------------------------------- */
@@ -170,11 +144,11 @@ static struct vm *chosen(struct vm *const *vms, uint32_t count)
 static void choose(struct vm *const *vms, uint32_t count, uint32_t number)
 {
     if (number >= count || vms[number] == NULL) {
-        monitor_print("there is no such VM; Ctrl-A v lists those that run");
+        console_print("there is no such VM; Ctrl-A v lists those that run");
         return;
     }
     monitor.chosen = vms[number];
-    monitor_print("vm %s is chosen", vms[number]->config->name);
+    console_print("vm %s is chosen", vms[number]->config->name);
 }
 
 static void about_vm(struct vm *const *vms, uint32_t count, char letter, uint32_t number)
@@ -187,10 +161,10 @@ static void about_vm(struct vm *const *vms, uint32_t count, char letter, uint32_
         if (vm != NULL && !vm_has_ended(vm))
             orders[i].carry_out(vm, number);
         else
-            monitor_print("no VM runs");
+            console_print("no VM runs");
         return;
     }
-    monitor_print("the monitor does not know that letter; Ctrl-A h lists those it does");
+    console_print("the monitor does not know that letter; Ctrl-A h lists those it does");
 }
 
 static void carry_out(struct vm *const *vms, uint32_t count, char letter, uint32_t number)

@@ -27,13 +27,10 @@ void monitor_run(struct vm *const *vms, uint32_t count);
 
 /* ---- Its parts, for core/monitor*.c only; as monitor_run() ---- */
 
-/* A line of the answer, whatever the log's level. */
-void monitor_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *chosen);
-void monitor_show_exits(struct vm *vm);
+void monitor_show_exits(struct vm *vm, uint32_t unused);
 void monitor_show_apics(struct vm *vm, uint32_t index); /* of processor `index`, in each VTL */
-void monitor_show_map(struct vm *vm);
+void monitor_show_map(struct vm *vm, uint32_t unused);
 void monitor_nmi(struct vm *vm, uint32_t index);
 
 #endif

@@ -2,6 +2,7 @@
 /* What the monitor says of VMs, their processors and their exits. */
 #include "core/vm.h"
 #include "core/bits.h"
+#include "core/console.h"
 #include "core/format.h"
 #include "core/monitor/monitor.h"
 #include "core/remote.h"
@@ -78,7 +79,7 @@ static void show_processor(struct vcpu *vcpu)
     struct cpu *home = atomic_load(&vcpu->sched.home);
 
     remote_call(home, look, &sight);
-    monitor_print("  vcpu %u: APIC ID %xh, on CPU %u: %s, VTL %u of %xh, %s, cs:rip %x:%llx, "
+    console_print("  vcpu %u: APIC ID %xh, on CPU %u: %s, VTL %u of %xh, %s, cs:rip %x:%llx, "
                   "cr3 %llx%s",
                   vcpu->index, vcpu->apic_id, home->index, state_of(&sight), sight.vtl, sight.vtls,
                   sight.mode, sight.cs, (unsigned long long)sight.rip,
@@ -93,7 +94,7 @@ void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *ch
 
         if (vm == NULL)
             continue;
-        monitor_print("%c %u: vm %s: %llu MiB, %llu.%03u s of its time, %u vCPUs, %u VTLs%s",
+        console_print("%c %u: vm %s: %llu MiB, %llu.%03u s of its time, %u vCPUs, %u VTLs%s",
                       vm == chosen ? '*' : ' ', i, vm->config->name,
                       (unsigned long long)(vm->config->memory >> 20),
                       (unsigned long long)(ms / 1000), (unsigned)(ms % 1000), vm->vcpu_count,
@@ -102,7 +103,7 @@ void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *ch
             show_processor(vm->vcpus[v]);
     }
     if (chosen == NULL)
-        monitor_print("no VM runs");
+        console_print("no VM runs");
 }
 
 /* ---- Exits ----------------------------------------------------------------------------------- */
@@ -127,16 +128,17 @@ static void show_reason(const char *name, uint64_t total, uint64_t before, uint6
     uint64_t us = tsc_to_ns(tsc) / 1000;
 
     if (total > 0)
-        monitor_print("  %14llu %12llu/s  %s", (unsigned long long)total,
+        console_print("  %14llu %12llu/s  %s", (unsigned long long)total,
                       (unsigned long long)(us > 0 ? (total - before) * 1000000 / us : 0),
                       name != NULL ? name : "unknown reason");
 }
 
 /* Per second of the VM's time: since the last question if that was about the same VM. */
-void monitor_show_exits(struct vm *vm)
+void monitor_show_exits(struct vm *vm, uint32_t unused)
 {
     uint64_t all = 0, all_before = 0;
 
+    (void)unused;
     memset(&now, 0, sizeof(now));
     now.vm = vm;
     now.tsc = vm_hold_time(vm);
@@ -144,7 +146,7 @@ void monitor_show_exits(struct vm *vm)
         remote_call(atomic_load(&vm->vcpus[i]->sched.home), count, vm->vcpus[i]);
     if (last.vm != vm || last.tsc > now.tsc)
         memset(&last, 0, sizeof(last));
-    monitor_print("vm %s: exits, and their rate over %llu ms", vm->config->name,
+    console_print("vm %s: exits, and their rate over %llu ms", vm->config->name,
                   (unsigned long long)(tsc_to_ns(now.tsc - last.tsc) / 1000000));
     for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++) {
         show_reason(vmx_exit_name(reason), now.exits[reason], last.exits[reason],

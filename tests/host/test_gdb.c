@@ -126,7 +126,7 @@ static const char *ask(const char *packet)
     memset(&reply, 0, sizeof(reply));
     if (!gdb_carry_out(&session, packet, &reply))
         return NULL;
-    assert_false(reply.full);
+    assert_true(reply.length < sizeof(reply.bytes));
     memcpy(text, reply.bytes, reply.length);
     text[reply.length] = 0;
     return text;
@@ -452,7 +452,7 @@ static void any_packet_is_survived(void **state)
         memset(&reply, 0, sizeof(reply));
         session.runs = false;
         gdb_carry_out(&session, packet, &reply);
-        assert_false(reply.full);
+        assert_true(reply.length < sizeof(reply.bytes));
         free(packet);
     }
 }
