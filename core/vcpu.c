@@ -187,6 +187,15 @@ void vcpu_start_clock(struct vcpu *vcpu)
     unload(vcpu);
 }
 
+uint64_t vcpu_exits(const struct vcpu *vcpu, unsigned reason)
+{
+    uint64_t count = 0;
+
+    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
+        count += vcpu->contexts[vtl].vmx.exits[reason];
+    return count;
+}
+
 uint64_t vcpu_cr4(struct vcpu *vcpu)
 {
     return vmx_get(&vcpu->active->vmx, VMX_CR4);

@@ -127,6 +127,9 @@ bool context_has(const struct context *ctx, gpa_t gpa);
  */
 void context_take_nmis(struct context *ctx, unsigned count);
 
+/* Its VM exits for @reason, below VMX_EXIT_REASONS, so far; exact on the CPU that owns it. */
+uint64_t vcpu_exits(const struct vcpu *vcpu, unsigned reason);
+
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
 

@@ -20,7 +20,6 @@
 #include "core/time.h"
 #include "core/trace.h"
 #include "core/vcpu.h"
-#include "core/vm_report.h"
 #include "core/x86.h"
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -248,11 +247,60 @@ void vm_start(struct vm *vm, const struct handover *handover, bool beside)
         vm_console_take_input(&vm->machine.console);
 }
 
+static void report_reason(const struct vm *vm)
+{
+    static const char *const reasons[] = {
+        [VM_POWER_OFF] = "power-off",
+        [VM_RESET] = "reset",
+        [VM_TRIPLE_FAULT] = "triple fault",
+        [VM_ERROR] = "error: see above",
+    };
+    const char *name = vm->config->name;
+    uint32_t reason = atomic_load(&vm->stop);
+
+    ASSERT(reason != VM_RUNS);
+    if (reason == VM_DEBUG_EXIT)
+        log_info("vm %s: stopped: debug-exit code %u", name, vm->stop_code);
+    else if (reason == VM_TIME_LIMIT)
+        log_info("vm %s: stopped: time limit of %lu ms reached", name,
+                 vm->config->time_limit_ns / 1000000);
+    else
+        log_info("vm %s: stopped: %s", name, reasons[reason]);
+}
+
+static uint64_t count_exits(const struct vm *vm, unsigned reason)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        count += vcpu_exits(vm->vcpus[i], reason);
+    return count;
+}
+
+static void report_exits(const struct vm *vm)
+{
+    uint64_t total = 0;
+    uint64_t ms = vm_time_ns(vm) / 1000000;
+
+    for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++)
+        total += count_exits(vm, reason);
+    log_info("vm %s: %lu.%03lu s of guest time, %lu exits", vm->config->name, ms / 1000, ms % 1000,
+             total);
+    for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++) {
+        const char *text = vmx_exit_name(reason);
+
+        if (count_exits(vm, reason) > 0)
+            log_info("vm %s: %12lu %s", vm->config->name, count_exits(vm, reason),
+                     text != NULL ? text : "unknown reason");
+    }
+}
+
 void vm_end(struct vm *vm)
 {
     gdb_vm_ends(vm);
     vm_console_close(&vm->machine.console);
-    vm_report(vm);
+    report_reason(vm);
+    report_exits(vm);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         vcpu_retire(vm->vcpus[i]);
     destroy(vm);

@@ -26,9 +26,8 @@ static uint64_t exits_of(const struct vcpu *vcpu)
 {
     uint64_t sum = 0;
 
-    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
-        for (unsigned i = 0; i < VMX_EXIT_REASONS; i++)
-            sum += vcpu->contexts[vtl].vmx.exits[i];
+    for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++)
+        sum += vcpu_exits(vcpu, reason);
     return sum;
 }
 

@@ -118,9 +118,8 @@ static void count(void *arg)
 {
     const struct vcpu *vcpu = arg;
 
-    for (unsigned vtl = 0; vtl < vcpu->vm->vtls; vtl++)
-        for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++)
-            now.exits[reason] += vcpu->contexts[vtl].vmx.exits[reason];
+    for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++)
+        now.exits[reason] += vcpu_exits(vcpu, reason);
 }
 
 static void show_reason(const char *name, uint64_t total, uint64_t before, uint64_t tsc)
