@@ -30,7 +30,8 @@ HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=
   -fno-pic -fno-pie -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
   -fno-stack-protector -fcf-protection=none -fno-strict-aliasing -fno-common
 
-HV_C := $(wildcard core/*.c core/*/*.c vmx/*.c apic/*.c drivers/host/*.c drivers/guest/*.c)
+# The configuration file is read before the hand-over, by boot/.
+HV_C := $(filter-out core/config/%,$(wildcard core/*.c core/*/*.c vmx/*.c apic/*.c drivers/*/*.c))
 HV_ASM := $(wildcard core/*.asm vmx/*.asm drivers/host/*.asm)
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # "make lint": every finding fails it.
 
-LINT_HV := $(HV_C)
+LINT_HV := $(HV_C) $(wildcard core/config/*.c)
 LINT_BOOT := $(wildcard boot/*.c)
 TIDY_HV = $(filter-out -Werror -MMD -MP $(REPRODUCIBLE),$(HV_CFLAGS))
 TIDY_BOOT = $(filter-out -Werror -MMD -MP $(REPRODUCIBLE),$(BOOT_CFLAGS))

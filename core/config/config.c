@@ -629,18 +629,3 @@ bool config_defaults(const char *options, struct config *out, struct config_erro
     out->vms[0].initrd_optional = !strcmp(config_text(out, out->vms[0].initrd), DEFAULT_INITRD);
     return true;
 }
-
-uint32_t config_group_size(const struct config *config, uint32_t first)
-{
-    uint32_t size = 1;
-
-    while (first + size < config->vm_count &&
-           config->vms[first + size].start == CONFIG_START_BESIDE)
-        size++;
-    return size;
-}
-
-const char *config_text(const struct config *config, config_string s)
-{
-    return config->strings + s;
-}

@@ -152,9 +152,20 @@ bool config_parse(const char *file, const char *text, size_t len, const char *op
 bool config_defaults(const char *options, struct config *out, struct config_error *err);
 
 /* How many VMs, `first` and those after it, start together. At least 1. */
-uint32_t config_group_size(const struct config *config, uint32_t first);
+static inline uint32_t config_group_size(const struct config *config, uint32_t first)
+{
+    uint32_t size = 1;
 
-const char *config_text(const struct config *config, config_string s);
+    while (first + size < config->vm_count &&
+           config->vms[first + size].start == CONFIG_START_BESIDE)
+        size++;
+    return size;
+}
+
+static inline const char *config_text(const struct config *config, config_string s)
+{
+    return config->strings + s;
+}
 
 /* ---- The table, also for the generator of docs/configuration.md ---------------------------- */
 

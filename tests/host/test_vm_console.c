@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Several VMs on one console: whose bytes go where, out and in.
- * links: core/vm_console.c core/console.c */
+ * links: core/vm_console.c core/console.c core/format.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
