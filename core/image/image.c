@@ -8,25 +8,23 @@
 
 #define FORMATS "expected Linux bzImage, vmlinux ELF, PVH or Multiboot"
 
+static const struct {
+    const char *name;
+    bool (*load)(const struct image_plan *plan, const struct guest_memory *gm,
+                 struct guest_start *start);
+} formats[] = {
+    [IMAGE_LINUX_BZIMAGE] = {"Linux bzImage", image_load_linux},
+    [IMAGE_LINUX_VMLINUX] = {"Linux vmlinux", image_load_linux},
+    [IMAGE_MULTIBOOT1] = {"Multiboot 1", image_load_multiboot},
+    [IMAGE_MULTIBOOT2] = {"Multiboot 2", image_load_multiboot2},
+    [IMAGE_PVH] = {"PVH", image_load_pvh},
+    [IMAGE_FLAT] = {"plain code", image_load_flat},
+    [IMAGE_FIRMWARE] = {"PC firmware", image_load_firmware},
+};
+
 const char *image_format_name(enum image_format format)
 {
-    switch (format) {
-    case IMAGE_LINUX_BZIMAGE:
-        return "Linux bzImage";
-    case IMAGE_LINUX_VMLINUX:
-        return "Linux vmlinux";
-    case IMAGE_MULTIBOOT1:
-        return "Multiboot 1";
-    case IMAGE_MULTIBOOT2:
-        return "Multiboot 2";
-    case IMAGE_PVH:
-        return "PVH";
-    case IMAGE_FLAT:
-        return "plain code";
-    case IMAGE_FIRMWARE:
-        return "PC firmware";
-    }
-    return "unknown";
+    return formats[format].name;
 }
 
 static bool fail_unknown(struct image_plan *plan)
@@ -106,29 +104,6 @@ bool image_check(const struct image_boot *boot, struct image_info *info, struct 
     return true;
 }
 
-static bool carry_out(const struct image_plan *plan, const struct guest_memory *gm,
-                      struct guest_start *start)
-{
-    if (!image_plan_write(plan, gm))
-        return false;
-    switch (plan->format) {
-    case IMAGE_MULTIBOOT1:
-        return image_load_multiboot(plan, gm, start);
-    case IMAGE_MULTIBOOT2:
-        return image_load_multiboot2(plan, gm, start);
-    case IMAGE_PVH:
-        return image_load_pvh(plan, gm, start);
-    case IMAGE_FLAT:
-        return image_load_flat(plan, gm, start);
-    case IMAGE_FIRMWARE:
-        return image_load_firmware(plan, gm, start);
-    case IMAGE_LINUX_BZIMAGE:
-    case IMAGE_LINUX_VMLINUX:
-        break;
-    }
-    return image_load_linux(plan, gm, start);
-}
-
 bool image_load(const struct image_boot *boot, const struct guest_memory *gm,
                 struct guest_start *start, struct image_error *err)
 {
@@ -136,7 +111,7 @@ bool image_load(const struct image_boot *boot, const struct guest_memory *gm,
 
     if (!make_plan(&plan, boot, err))
         return false;
-    if (!carry_out(&plan, gm, start))
+    if (!image_plan_write(&plan, gm) || !formats[plan.format].load(&plan, gm, start))
         return image_fail(err, "kernel", &boot->kernel,
                           "the guest's RAM is not where its %luM should be", boot->memory >> 20);
     return true;

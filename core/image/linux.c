@@ -78,11 +78,6 @@ enum { LINUX_CMDLINE_MAX = 2047 };
 
 _Static_assert(LINUX_CMDLINE_MAX < BOOT_PML4 - BOOT_CMDLINE, "the command line has one page");
 
-static const char *command_line(const struct image_boot *boot)
-{
-    return boot->kernel.args ? boot->kernel.args : "";
-}
-
 /* ---- Planning ----------------------------------------------------------------------------- */
 
 static bool begin(struct image_plan *plan, uint64_t cmdline_max)
@@ -93,13 +88,13 @@ static bool begin(struct image_plan *plan, uint64_t cmdline_max)
         .gpa = BOOT_GDT,
         .size = BOOT_STACK_TOP - BOOT_GDT,
     };
-    size_t length = strlen(command_line(plan->boot));
+    uint64_t length = image_text_size(plan->boot->kernel.args) - 1;
 
     if (cmdline_max > LINUX_CMDLINE_MAX)
         cmdline_max = LINUX_CMDLINE_MAX;
     if (length > cmdline_max)
         return image_fail(plan->error, "kernel", kernel,
-                          "the command line has %zu bytes; expected at most %lu", length,
+                          "the command line has %lu bytes; expected at most %lu", length,
                           cmdline_max);
     if (plan->boot->module_count)
         return image_fail(plan->error, "kernel", kernel,
@@ -236,71 +231,60 @@ bool image_plan_vmlinux(struct image_plan *plan)
 
 /* ---- Loading ------------------------------------------------------------------------------ */
 
-static bool put_param(const struct guest_memory *gm, unsigned offset, uint64_t value,
-                      unsigned bytes)
+static void put_param(struct image_writer *w, unsigned offset, uint64_t value, unsigned bytes)
 {
-    return image_put(gm, BOOT_PARAMS + offset, value, bytes);
-}
-
-static bool put_memory_map(const struct guest_memory *gm, uint64_t memory)
-{
-    struct guest_map_entry map[GUEST_MAP_MAX];
-    size_t count = guest_memory_map(memory, map);
-    bool good = put_param(gm, ZERO_E820_ENTRIES, count, 1);
-
-    for (size_t i = 0; i < count; i++) {
-        unsigned at = ZERO_E820_TABLE + (unsigned)i * ZERO_E820_ENTRY_SIZE;
-        good = good && put_param(gm, at, map[i].gpa, 8) && put_param(gm, at + 8, map[i].size, 8) &&
-               put_param(gm, at + 16, map[i].type, 4);
-    }
-    return good;
+    image_write(w, BOOT_PARAMS + offset, value, bytes);
 }
 
 /* A vmlinux has no setup header of its own: what the kernel proper still reads of it. */
-static bool put_own_header(const struct guest_memory *gm)
+static void put_own_header(struct image_writer *w)
 {
-    return put_param(gm, SETUP_BOOT_FLAG, SETUP_BOOT_FLAG_VALUE, 2) &&
-           put_param(gm, SETUP_MAGIC, SETUP_MAGIC_VALUE, 4) &&
-           put_param(gm, SETUP_VERSION, SETUP_VERSION_OWN, 2) &&
-           put_param(gm, SETUP_LOADFLAGS, SETUP_LOADED_HIGH, 1) &&
-           put_param(gm, SETUP_KERNEL_ALIGNMENT, PAGE_LARGE_SIZE, 4) &&
-           put_param(gm, SETUP_CMDLINE_SIZE, LINUX_CMDLINE_MAX, 4);
+    put_param(w, SETUP_BOOT_FLAG, SETUP_BOOT_FLAG_VALUE, 2);
+    put_param(w, SETUP_MAGIC, SETUP_MAGIC_VALUE, 4);
+    put_param(w, SETUP_VERSION, SETUP_VERSION_OWN, 2);
+    put_param(w, SETUP_LOADFLAGS, SETUP_LOADED_HIGH, 1);
+    put_param(w, SETUP_KERNEL_ALIGNMENT, PAGE_LARGE_SIZE, 4);
+    put_param(w, SETUP_CMDLINE_SIZE, LINUX_CMDLINE_MAX, 4);
 }
 
-static bool put_boot_params(const struct image_plan *plan, const struct guest_memory *gm)
+static void put_boot_params(struct image_writer *w, const struct image_plan *plan)
 {
     const struct image_boot *boot = plan->boot;
-    const char *cmdline = command_line(boot);
-    bool good = plan->setup_header ? gm_write(gm, BOOT_PARAMS + SETUP_BEGIN, plan->setup_header,
-                                              plan->setup_header_size)
-                                   : put_own_header(gm);
 
-    return good && put_param(gm, SETUP_TYPE_OF_LOADER, SETUP_LOADER_UNDEFINED, 1) &&
-           put_param(gm, SETUP_VID_MODE, SETUP_VID_MODE_NORMAL, 2) &&
-           put_param(gm, SETUP_CMD_LINE_PTR, BOOT_CMDLINE, 4) &&
-           put_param(gm, SETUP_RAMDISK_IMAGE, plan->initrd, 4) &&
-           put_param(gm, SETUP_RAMDISK_SIZE, boot->initrd.data ? boot->initrd.size : 0, 4) &&
-           put_param(gm, ZERO_ACPI_RSDP, boot->rsdp, 8) && put_memory_map(gm, boot->memory) &&
-           gm_write(gm, BOOT_CMDLINE, cmdline, strlen(cmdline) + 1);
+    if (plan->setup_header)
+        w->good =
+            gm_write(w->gm, BOOT_PARAMS + SETUP_BEGIN, plan->setup_header, plan->setup_header_size);
+    else
+        put_own_header(w);
+    put_param(w, SETUP_TYPE_OF_LOADER, SETUP_LOADER_UNDEFINED, 1);
+    put_param(w, SETUP_VID_MODE, SETUP_VID_MODE_NORMAL, 2);
+    put_param(w, SETUP_CMD_LINE_PTR, BOOT_CMDLINE, 4);
+    put_param(w, SETUP_RAMDISK_IMAGE, plan->initrd, 4);
+    put_param(w, SETUP_RAMDISK_SIZE, boot->initrd.data ? boot->initrd.size : 0, 4);
+    put_param(w, ZERO_ACPI_RSDP, boot->rsdp, 8);
+    put_param(w, ZERO_E820_ENTRIES,
+              image_write_map(w, BOOT_PARAMS + ZERO_E820_TABLE, ZERO_E820_ENTRY_SIZE, boot->memory),
+              1);
+    image_write_text(w, boot->kernel.args);
 }
 
 /* Maps the first 4 GiB to themselves. */
-static bool put_page_tables(const struct guest_memory *gm)
+static void put_page_tables(struct image_writer *w)
 {
     const uint64_t table = PAGE_PRESENT | PAGE_WRITABLE;
-    bool good = image_put(gm, BOOT_PML4, BOOT_PDPT | table, 8);
 
+    image_write(w, BOOT_PML4, BOOT_PDPT | table, 8);
     for (unsigned i = 0; i < BOOT_PD_COUNT; i++)
-        good = good && image_put(gm, BOOT_PDPT + i * 8, (BOOT_PD + i * IMAGE_PAGE) | table, 8);
+        image_write(w, BOOT_PDPT + i * 8, (BOOT_PD + i * IMAGE_PAGE) | table, 8);
     for (unsigned i = 0; i < BOOT_PD_COUNT * PAGE_ENTRIES; i++)
-        good = good && image_put(gm, BOOT_PD + i * 8,
-                                 (uint64_t)i * PAGE_LARGE_SIZE | table | PAGE_LARGE, 8);
-    return good;
+        image_write(w, BOOT_PD + i * 8, (uint64_t)i * PAGE_LARGE_SIZE | table | PAGE_LARGE, 8);
 }
 
 bool image_load_linux(const struct image_plan *plan, const struct guest_memory *gm,
                       struct guest_start *start)
 {
+    struct image_writer w = {gm, BOOT_CMDLINE, true};
+
     *start = (struct guest_start){
         .mode = GUEST_ENTRY_LONG64,
         .rip = plan->entry,
@@ -309,5 +293,7 @@ bool image_load_linux(const struct image_plan *plan, const struct guest_memory *
         .cr3 = BOOT_PML4,
         .cs = IMAGE_GDT_CODE64,
     };
-    return put_boot_params(plan, gm) && put_page_tables(gm) && image_put_gdt(gm, BOOT_GDT, start);
+    put_boot_params(&w, plan);
+    put_page_tables(&w);
+    return w.good && image_put_gdt(gm, BOOT_GDT, start);
 }

@@ -45,7 +45,7 @@ enum multiboot_info {
     INFO_FLAG_MMAP = 1 << 6,
     INFO_FLAG_LOADER_NAME = 1 << 9,
 
-    MMAP_ENTRY_SIZE = 24, /* with its size field, which does not count itself */
+    MMAP_ENTRY_SIZE = 24,
     MODULE_ENTRY_SIZE = 16,
     BOOTLOADER_MAGIC = 0x2badb002,
 };
@@ -177,17 +177,13 @@ static uint64_t put_string(struct image_writer *w, const struct image_file *file
     return gpa;
 }
 
+/* Returns its size. Each entry begins with a size that does not count itself. */
 static uint64_t put_memory_map(struct image_writer *w, uint64_t gpa, uint64_t memory)
 {
-    struct guest_map_entry map[GUEST_MAP_MAX];
-    size_t count = guest_memory_map(memory, map);
+    size_t count = image_write_map(w, gpa + 4, MMAP_ENTRY_SIZE, memory);
 
-    for (size_t i = 0; i < count; i++, gpa += MMAP_ENTRY_SIZE) {
-        image_write(w, gpa, MMAP_ENTRY_SIZE - 4, 4);
-        image_write(w, gpa + 4, map[i].gpa, 8);
-        image_write(w, gpa + 12, map[i].size, 8);
-        image_write(w, gpa + 20, map[i].type, 4);
-    }
+    for (size_t i = 0; i < count; i++)
+        image_write(w, gpa + i * MMAP_ENTRY_SIZE, MMAP_ENTRY_SIZE - 4, 4);
     return count * MMAP_ENTRY_SIZE;
 }
 

@@ -265,21 +265,15 @@ static void put_modules(struct image_writer *w, const struct image_plan *plan)
 
 static void put_memory(struct image_writer *w, uint64_t memory)
 {
-    struct guest_map_entry map[GUEST_MAP_MAX];
-    size_t count = guest_memory_map(memory, map);
-
     put_tag(w, INFO_MEMORY, 8);
     put(w, GUEST_CONVENTIONAL_TOP / 1024, 4);
     put(w, (guest_low_ram(memory) - GUEST_EXTENDED_BASE) / 1024, 4);
-    put_tag(w, INFO_MAP, 8 + count * MAP_ENTRY_SIZE);
-    put(w, MAP_ENTRY_SIZE, 4);
-    put(w, 0, 4); /* version of the entries */
-    for (size_t i = 0; i < count; i++) {
-        put(w, map[i].gpa, 8);
-        put(w, map[i].size, 8);
-        put(w, map[i].type, 4);
-        put(w, 0, 4);
-    }
+
+    uint64_t entries = w->at + TAG_SIZE + 8;
+    uint64_t size = image_write_map(w, entries, MAP_ENTRY_SIZE, memory) * MAP_ENTRY_SIZE;
+    put_tag(w, INFO_MAP, 8 + size);
+    put(w, MAP_ENTRY_SIZE, 4); /* then the version of the entries, 0 */
+    w->at = entries + size;
 }
 
 static void put_rsdp(struct image_writer *w, enum info_tag type, uint64_t rsdp, uint64_t size)

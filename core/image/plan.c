@@ -120,11 +120,6 @@ uint64_t image_file_number(const struct image_file *file, uint64_t offset, unsig
     return value;
 }
 
-bool image_put(const struct guest_memory *gm, uint64_t gpa, uint64_t value, unsigned bytes)
-{
-    return gm_write(gm, gpa, &value, bytes);
-}
-
 bool image_put_gdt(const struct guest_memory *gm, uint64_t gpa, struct guest_start *start)
 {
     static const uint64_t gdt[IMAGE_GDT_SIZE / sizeof(uint64_t)] = {

@@ -66,9 +66,6 @@ bool image_file_has(const struct image_file *file, uint64_t offset, uint64_t siz
 /* A little-endian number of 1 to 8 bytes; 0 for what lies beyond the file's end. */
 uint64_t image_file_number(const struct image_file *file, uint64_t offset, unsigned bytes);
 
-/* Writes a little-endian number of 1 to 8 bytes. */
-bool image_put(const struct guest_memory *gm, uint64_t gpa, uint64_t value, unsigned bytes);
-
 /* Selectors of the table that image_put_gdt() writes: flat 4 GiB segments. */
 enum {
     IMAGE_GDT_CODE32 = 0x08,
@@ -161,7 +158,12 @@ struct image_writer {
     bool good;
 };
 
+/* A little-endian number of 1 to 8 bytes. */
 void image_write(struct image_writer *w, uint64_t gpa, uint64_t value, unsigned bytes);
+
+/* The memory map: of each line the address, the size and the type (8, 8 and 4 bytes), one line
+ * every `stride` bytes. How many there are. */
+size_t image_write_map(struct image_writer *w, uint64_t gpa, uint64_t stride, uint64_t memory);
 
 /* A string, NULL for an empty one, with its NUL: its size, and its address once written. */
 uint64_t image_text_size(const char *text);

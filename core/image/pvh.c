@@ -23,8 +23,6 @@ enum start_info {
     MODULE_CMDLINE = 16,
     MODULE_ENTRY_SIZE = 32,
 
-    MAP_SIZE = 8,
-    MAP_TYPE = 16,
     MAP_ENTRY_SIZE = 24,
 };
 
@@ -46,21 +44,6 @@ bool image_plan_pvh(struct image_plan *plan, uint64_t entry)
     plan->format = IMAGE_PVH;
     return image_refuse_initrd(plan) && image_plan_elf(plan, &entry) && image_plan_modules(plan) &&
            image_plan_info(plan, size);
-}
-
-static void put_memory_map(struct image_writer *w, uint64_t info, uint64_t memory)
-{
-    struct guest_map_entry map[GUEST_MAP_MAX];
-    size_t count = guest_memory_map(memory, map);
-    uint64_t at = info + BLOCK_MAP;
-
-    image_write(w, info + INFO_MAP, at, 8);
-    image_write(w, info + INFO_MAP_COUNT, count, 4);
-    for (size_t i = 0; i < count; i++, at += MAP_ENTRY_SIZE) {
-        image_write(w, at, map[i].gpa, 8);
-        image_write(w, at + MAP_SIZE, map[i].size, 8);
-        image_write(w, at + MAP_TYPE, map[i].type, 4);
-    }
 }
 
 static void put_modules(struct image_writer *w, const struct image_plan *plan)
@@ -88,7 +71,9 @@ bool image_load_pvh(const struct image_plan *plan, const struct guest_memory *gm
     image_write(&w, info + INFO_VERSION, INFO_VERSION_VALUE, 4);
     image_write(&w, info + INFO_CMDLINE, image_write_text(&w, boot->kernel.args), 8);
     image_write(&w, info + INFO_RSDP, boot->rsdp, 8);
-    put_memory_map(&w, info, boot->memory);
+    image_write(&w, info + INFO_MAP, info + BLOCK_MAP, 8);
+    image_write(&w, info + INFO_MAP_COUNT,
+                image_write_map(&w, info + BLOCK_MAP, MAP_ENTRY_SIZE, boot->memory), 4);
     put_modules(&w, plan);
     image_start32(plan, start, 0, info);
     return w.good && image_put_gdt(gm, info + BLOCK_GDT, start);

@@ -118,7 +118,20 @@ void image_start32(const struct image_plan *plan, struct guest_start *start, uin
 
 void image_write(struct image_writer *w, uint64_t gpa, uint64_t value, unsigned bytes)
 {
-    w->good = w->good && image_put(w->gm, gpa, value, bytes);
+    w->good = w->good && gm_write(w->gm, gpa, &value, bytes);
+}
+
+size_t image_write_map(struct image_writer *w, uint64_t gpa, uint64_t stride, uint64_t memory)
+{
+    struct guest_map_entry map[GUEST_MAP_MAX];
+    size_t count = guest_memory_map(memory, map);
+
+    for (size_t i = 0; i < count; i++, gpa += stride) {
+        image_write(w, gpa, map[i].gpa, 8);
+        image_write(w, gpa + 8, map[i].size, 8);
+        image_write(w, gpa + 16, map[i].type, 4);
+    }
+    return count;
 }
 
 uint64_t image_text_size(const char *text)
