@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The specification of routing: which APICs accept a message? Pure and slow; the routing maps must
  * agree with it, and the tests compare them. */
-#ifndef APIC_ACCEPT_H
-#define APIC_ACCEPT_H
+#pragma once
 
 #include "apic/lapic.h"
 
@@ -21,5 +20,3 @@ bool lapic_accepts(const struct apic_identity *apic, const struct apic_msg *msg,
 
 /* Order among candidates of lowest-priority arbitration. The APIC matches. */
 unsigned apic_arbitration_rank(const struct apic_identity *apic, const struct apic_msg *msg);
-
-#endif

@@ -5,8 +5,7 @@
  *   configuration   one CPU at a time, the functions that say "configuration";
  *   senders         any CPU, at any time, no lock, inside apic_epoch_enter()/_leave();
  *   owner           see apic/lapic.h. */
-#ifndef APIC_DOMAIN_H
-#define APIC_DOMAIN_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -193,5 +192,3 @@ typedef void apic_map_visitor(void *arg, enum apic_map_table table, uint32_t des
                               const struct lapic *lapic);
 void apic_map_show(const struct apic_domain *domain, unsigned group, apic_map_visitor *see,
                    void *arg);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of apic/ share and nobody else needs. */
-#ifndef APIC_INTERNAL_H
-#define APIC_INTERNAL_H
+#pragma once
 
 #include "apic/domain.h"
 #include "apic/lapic.h"
@@ -105,5 +104,3 @@ struct apic_identity lapic_unpack_identity(const struct lapic *lapic, uint64_t p
 /* ---- epoch.c ---- */
 /* Waits until no CPU is inside that entered in `epoch` or before. The caller is outside. */
 void apic_epoch_wait(struct apic_epoch *all, uint64_t epoch);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* I/O APIC, version 20h (with the EOI register). Its own lock inside: every function may be
  * called by any CPU inside the domain's epoch, except ioapic_init(). */
-#ifndef APIC_IOAPIC_H
-#define APIC_IOAPIC_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -53,5 +52,3 @@ void ioapic_write(struct ioapic *ioapic, uint32_t offset, unsigned size, uint32_
 
 /* EOI message from an APIC of `group` for a level-triggered `vector`. */
 void ioapic_eoi(struct ioapic *ioapic, uint8_t group, uint8_t vector);
-
-#endif

@@ -13,8 +13,7 @@
  *     if (vector >= 0 and the guest can take it) { lapic_acknowledge(l); inject vector; }
  *     else write lapic_tpr_threshold(l), open an interrupt window if needed
  *     arm the host timer for lapic_timer_deadline(l) */
-#ifndef APIC_LAPIC_H
-#define APIC_LAPIC_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -229,5 +228,3 @@ static inline uint32_t lapic_errors(const struct lapic *lapic)
 /* Lets the timer run up to guest TSC `now`. True when it put a vector into IRR or logged an
  * error. Periods missed meanwhile give one interrupt. */
 bool lapic_timer_expire(struct lapic *lapic, uint64_t now);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The spin lock that writers of one structure use among themselves. Internal to apic/. */
-#ifndef APIC_LOCK_H
-#define APIC_LOCK_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ static inline void apic_unlock(_Atomic uint32_t *lock)
 {
     atomic_store_explicit(lock, 0, memory_order_release);
 }
-
-#endif

@@ -7,8 +7,7 @@
  *   logical       a cluster (flat mode counts as one) says which of its bits somebody has; the bits
  *                 present are numbered, and each has a run of APICs
  *   everyone      a run */
-#ifndef APIC_MAP_H
-#define APIC_MAP_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -118,5 +117,3 @@ static inline struct apic_run *apic_map_run(const struct apic_map *map,
 {
     return &map->runs[cluster->run + apic_count_bits(cluster->present & (bit - 1))];
 }
-
-#endif

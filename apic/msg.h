@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A decoded interrupt message. ICR writes, MSIs, I/O APIC entries and hypercalls all become one of
  * these, and apic_route() (apic/domain.h) delivers it. */
-#ifndef APIC_MSG_H
-#define APIC_MSG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,5 +62,3 @@ enum apic_msi_format {
  * `msg` is then untouched. May be called anywhere. */
 bool apic_msi_decode(enum apic_msi_format format, uint64_t address, uint32_t data,
                      struct apic_msg *msg);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What other CPUs may write of an APIC: the hardware's posted-interrupt descriptor and, behind it,
  * a mailbox for what the descriptor cannot carry. Everything else belongs to the owner. */
-#ifndef APIC_POST_H
-#define APIC_POST_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -59,5 +58,3 @@ static inline bool apic_posted(const struct apic_post *post)
     any |= atomic_load(&post->pir[2]) | atomic_load(&post->pir[3]);
     return any != 0;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The local APIC's registers: page offsets and bit names (SDM Vol 3A, "Local APIC Register Address
  * Map"). The x2APIC MSR of a register is APIC_MSR(offset). */
-#ifndef APIC_REGS_H
-#define APIC_REGS_H
+#pragma once
 
 enum apic_reg {
     APIC_ID = 0x020,
@@ -72,5 +71,3 @@ enum apic_reg {
 
 /* Vectors below this are illegal in the APIC ("Valid Interrupt Vectors"). */
 #define APIC_FIRST_VECTOR 16u
-
-#endif

@@ -2,8 +2,7 @@
 /* What the files of the UEFI application share. Each function runs on the boot processor, before
  * ExitBootServices unless it says otherwise. A function that "refuses" prints the reason itself;
  * its caller passes the status on and says nothing. */
-#ifndef LAPWING_BOOT_BOOT_H
-#define LAPWING_BOOT_BOOT_H
+#pragma once
 
 #include <efi.h>
 #include <stdbool.h>
@@ -145,5 +144,3 @@ _Noreturn void hypervisor_enter(const struct handover *handover);
 /* With everything loaded: checks that memory suffices, builds the page tables, ends boot services
  * and enters the hypervisor. Returns only after a refusal. */
 EFI_STATUS leave_firmware(struct handover *handover);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The processors found so far, by APIC ID. Pure: no firmware calls. */
-#ifndef LAPWING_BOOT_CPU_LIST_H
-#define LAPWING_BOOT_CPU_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ void cpu_list_add_madt(struct cpu_list *list, const uint8_t *madt, uint32_t size
 
 /* The first max enabled processors; returns how many there are. */
 uint32_t cpu_list_enabled(const struct cpu_list *list, uint32_t *apic_ids, uint32_t max);
-
-#endif

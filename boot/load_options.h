@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The load options of the image, as the firmware's shell or a boot entry gives them. Pure. */
-#ifndef LAPWING_BOOT_LOAD_OPTIONS_H
-#define LAPWING_BOOT_LOAD_OPTIONS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ enum load_options_result {
  */
 enum load_options_result load_options_convert(const uint8_t *data, size_t bytes, char *lines,
                                               size_t size);
-
-#endif

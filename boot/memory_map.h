@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the firmware's memory map to what core gets. Pure: no firmware calls. */
-#ifndef LAPWING_BOOT_MEMORY_MAP_H
-#define LAPWING_BOOT_MEMORY_MAP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +39,3 @@ bool memory_map_direct(const struct range_list *map, const struct memory_claim *
 
 /* Bytes of that type. */
 uint64_t ranges_total(const struct range_list *list, uint64_t type);
-
-#endif

@@ -17,8 +17,7 @@
  * `stack`, RDI = `argument`, RBP = 0, flat segments from a GDT inside the trampoline page. The
  * entry has to load its own GDT and IDT before anything can fault.
  */
-#ifndef LAPWING_BOOT_TRAMPOLINE_H
-#define LAPWING_BOOT_TRAMPOLINE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -44,5 +43,3 @@ _Static_assert(offsetof(struct trampoline_params, cr3) == 24, "boot/trampoline.a
 _Static_assert(offsetof(struct trampoline_params, base) == 28, "boot/trampoline.asm");
 _Static_assert(TRAMPOLINE_PARAMS + sizeof(struct trampoline_params) <= TRAMPOLINE_FROM_FIRMWARE,
                "the parameters end before the code");
-
-#endif

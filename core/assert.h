@@ -5,8 +5,7 @@
  * panic() may be called in any state, on any CPU, with any lock held: it stops every processor,
  * prints the reason, registers and a stack trace, and ends the machine. In host tests it aborts.
  */
-#ifndef LAPWING_CORE_ASSERT_H
-#define LAPWING_CORE_ASSERT_H
+#pragma once
 
 #ifdef HOST_TEST
 
@@ -32,5 +31,3 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
         if (__builtin_expect(!(condition), 0))                                                     \
             panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition);                  \
     } while (0)
-
-#endif

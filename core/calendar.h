@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Gregorian calendar arithmetic. */
-#ifndef LAPWING_CORE_CALENDAR_H
-#define LAPWING_CORE_CALENDAR_H
+#pragma once
 
 #include <stdint.h>
 
@@ -19,5 +18,3 @@ struct calendar calendar_from_seconds(int64_t seconds);
 /* The reverse, for years 0 to 99999; weekday is ignored. Fields out of range count on into the next
  * larger unit, except for the month, which is brought into 1..12 first. */
 int64_t calendar_to_seconds(const struct calendar *calendar);
-
-#endif

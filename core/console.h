@@ -3,8 +3,7 @@
  * The console: what the hypervisor and its guests print goes to the 16550 at 0x3f8 and to the
  * framebuffer, whichever exist; keys come from the 16550. Any CPU, any time after console_init().
  */
-#ifndef LAPWING_CORE_CONSOLE_H
-#define LAPWING_CORE_CONSOLE_H
+#pragma once
 
 #include "core/types.h"
 
@@ -47,5 +46,3 @@ int console_read(void);
 
 /* For panic only: makes the console usable whatever the other, stopped, CPUs held. */
 void console_break_lock(void);
-
-#endif

@@ -5,8 +5,7 @@
  * The hypervisor runs with interrupts disabled; only cpu_wait() and cpu_take_interrupts() open
  * them. So a handler never interrupts other hypervisor code, and locks need not mask interrupts.
  */
-#ifndef LAPWING_CORE_CPU_H
-#define LAPWING_CORE_CPU_H
+#pragma once
 
 #include "core/types.h"
 
@@ -94,5 +93,3 @@ bool cpu_on_stack(vaddr_t address, uint64_t size);
 
 /* Makes a CPU that has run cpu_init() visible to cpu_get(). */
 void cpu_set_online(struct cpu *cpu);
-
-#endif

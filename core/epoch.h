@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The machine's one APIC epoch (apic/domain.h): brackets every call that may route a message. */
-#ifndef LAPWING_CORE_EPOCH_H
-#define LAPWING_CORE_EPOCH_H
+#pragma once
 
 #include "apic/domain.h"
 #include "core/cpu.h"
@@ -21,5 +20,3 @@ static inline void epoch_leave(void)
 {
     apic_epoch_leave(&machine_epoch, this_cpu()->index);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The IDT, and what happens to an exception of the hypervisor itself. */
-#ifndef LAPWING_CORE_EXCEPTION_H
-#define LAPWING_CORE_EXCEPTION_H
+#pragma once
 
 #include "core/types.h"
 
@@ -23,5 +22,3 @@ void exception_init_cpu(void);
 
 /* Entered from core/isr.asm with interrupts disabled, for every vector. */
 void exception_dispatch(struct trap_frame *frame);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The firmware's tables, which stay in RAM. */
-#ifndef LAPWING_CORE_FIRMWARE_H
-#define LAPWING_CORE_FIRMWARE_H
+#pragma once
 
 #include "core/types.h"
 
@@ -13,5 +12,3 @@ void firmware_init(const struct handover *handover);
 /* `size` bytes of RAM at a physical address that a table named; NULL where there are not so many:
  * an acpi_map. Any CPU. */
 const void *firmware_map(paddr_t address, uint64_t size);
-
-#endif

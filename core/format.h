@@ -3,8 +3,7 @@
  * A printf without floating point: d i u x X c s p and %%, flags - 0 # + and space, width and
  * precision (numbers or *), lengths hh h l ll z. Anything else is printed as it stands.
  */
-#ifndef LAPWING_CORE_FORMAT_H
-#define LAPWING_CORE_FORMAT_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,5 +16,3 @@ size_t format_string(char *buffer, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 size_t format_string_v(char *buffer, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
-
-#endif

@@ -5,8 +5,7 @@
  * Everything it points to lies in memory of type HANDOVER_HYPERVISOR. All addresses are
  * physical unless the name says otherwise; core reads them through the direct map.
  */
-#ifndef LAPWING_CORE_HANDOVER_H
-#define LAPWING_CORE_HANDOVER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -76,5 +75,3 @@ struct handover {
     struct handover_file files[HANDOVER_MAX_FILES];
     struct config config;
 };
-
-#endif

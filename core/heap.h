@@ -4,8 +4,7 @@
  * is constant, removal of any node logarithmic on average, and nothing is allocated. Ties leave in
  * no particular order. Not thread-safe.
  */
-#ifndef LAPWING_CORE_HEAP_H
-#define LAPWING_CORE_HEAP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,5 +37,3 @@ void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 
 /* @node is in @heap. */
 void heap_remove(struct heap *heap, struct heap_node *node);
-
-#endif

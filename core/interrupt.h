@@ -3,8 +3,7 @@
  * Host interrupts: who handles which vector, how a CPU is poked, and the host APICs behind it.
  * Interrupts reach interrupt_dispatch() from the IDT (in cpu_wait()) or from a VM exit.
  */
-#ifndef LAPWING_CORE_INTERRUPT_H
-#define LAPWING_CORE_INTERRUPT_H
+#pragma once
 
 #include "core/types.h"
 
@@ -60,5 +59,3 @@ void interrupt_init_cpu(void);
  * False when no I/O APIC serves it or the CPU's ID does not fit its 8-bit destination.
  */
 bool interrupt_route_isa(uint8_t irq, const struct cpu *cpu, uint8_t vector);
-
-#endif

@@ -9,8 +9,7 @@
  * from which core maps device registers uncached. STACK_BASE starts the window for stacks, each
  * with an unmapped page below it.
  */
-#ifndef LAPWING_CORE_LAYOUT_H
-#define LAPWING_CORE_LAYOUT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -29,5 +28,3 @@ struct image_header {
     uint64_t stack; /* behind an unmapped page, where data ends */
     uint64_t end;
 };
-
-#endif

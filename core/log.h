@@ -3,8 +3,7 @@
  * The log: lines "[    0.123456] info  text" on the console, stamped with the seconds since start.
  * Callable on any CPU at any time after console_init(); a line is never mixed with another.
  */
-#ifndef LAPWING_CORE_LOG_H
-#define LAPWING_CORE_LOG_H
+#pragma once
 
 enum log_level {
     LOG_ERROR = 0,
@@ -26,5 +25,3 @@ void log_print(enum log_level level, const char *format, ...) __attribute__((for
 #define log_warn(...)  log_print(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_print(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
-
-#endif

@@ -3,8 +3,7 @@
  * Host memory: the allocator, the translation between physical and virtual addresses, and
  * mappings of device registers. All functions may be called on any CPU after memory_init().
  */
-#ifndef LAPWING_CORE_MEMORY_H
-#define LAPWING_CORE_MEMORY_H
+#pragma once
 
 #include "core/layout.h"
 #include "core/types.h"
@@ -62,5 +61,3 @@ enum memory_cache { MEMORY_UNCACHED, MEMORY_WRITE_COMBINING };
  * page tables cannot be had. Mappings are for good; map each device once. (paging.c)
  */
 void *memory_map_device(paddr_t base, uint64_t size, enum memory_cache cache);
-
-#endif

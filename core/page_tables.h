@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Builds 4-level page tables (SDM Vol 3A, "4-Level Paging"), under the firmware and in core. Pure.
  */
-#ifndef LAPWING_CORE_PAGE_TABLES_H
-#define LAPWING_CORE_PAGE_TABLES_H
+#pragma once
 
 #include "core/types.h"
 
@@ -24,5 +23,3 @@ struct mapping {
 
 /* False: there is no page for a table, or part of the range is already mapped. */
 bool page_tables_map(const struct page_tables *tables, const struct mapping *m);
-
-#endif

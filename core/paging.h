@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypervisor's own page tables, which all CPUs share: stacks, checks, and the identity page. */
-#ifndef LAPWING_CORE_PAGING_H
-#define LAPWING_CORE_PAGING_H
+#pragma once
 
 #include "core/types.h"
 
@@ -22,5 +21,3 @@ vaddr_t paging_map_stack(uint64_t size);
  * CPUs may keep a stale translation of that one page, which nothing uses any more.
  */
 void paging_unmap_trampoline(void);
-
-#endif

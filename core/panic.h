@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The two ends of the machine: by a bug of ours (see also core/assert.h) and by design. */
-#ifndef LAPWING_CORE_PANIC_H
-#define LAPWING_CORE_PANIC_H
+#pragma once
 
 #include "core/config/config.h"
 #include "core/types.h"
@@ -22,5 +21,3 @@ _Noreturn void panic_exception(const struct trap_frame *frame);
 
 /* Whether a CPU is in panic or machine_end(): the others halt at the NMI they get. */
 bool panic_stopping(void);
-
-#endif

@@ -6,8 +6,7 @@
  * other. So call them with no lock held and outside the epoch, when everything this CPU owns is in
  * a state that others may see and change.
  */
-#ifndef LAPWING_CORE_REMOTE_H
-#define LAPWING_CORE_REMOTE_H
+#pragma once
 
 struct cpu;
 
@@ -29,5 +28,3 @@ void remote_pass_all(void);
  * interrupts from a processor that entered one with RFLAGS.IF clear, until that is set.
  */
 void remote_poll(void);
-
-#endif

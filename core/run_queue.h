@@ -13,8 +13,7 @@
  * a slice behind the one that runs, as after a long sleep. Each that has had less may take two
  *   slices first.
  */
-#ifndef LAPWING_CORE_RUN_QUEUE_H
-#define LAPWING_CORE_RUN_QUEUE_H
+#pragma once
 
 #include "core/heap.h"
 #include "core/types.h"
@@ -83,5 +82,3 @@ static inline uint64_t run_queue_alarm(const struct run_queue *queue)
 
     return alarm != NULL ? alarm->key : UINT64_MAX;
 }
-
-#endif

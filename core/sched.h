@@ -12,8 +12,7 @@
  * What is printed holds up the CPU that prints: on a serial line of 115200 bits per second 87 us
  * per byte. The boot processor also makes and frees VMs, between its turns.
  */
-#ifndef LAPWING_CORE_SCHED_H
-#define LAPWING_CORE_SCHED_H
+#pragma once
 
 #include "core/run_queue.h"
 #include "core/types.h"
@@ -64,5 +63,3 @@ uint64_t sched_turn_end(void);
 
 /* For the vCPU that runs here: whether it keeps others waiting. */
 bool sched_others_wait(void);
-
-#endif

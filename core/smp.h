@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Starts the processors other than the boot processor. */
-#ifndef LAPWING_CORE_SMP_H
-#define LAPWING_CORE_SMP_H
+#pragma once
 
 struct cpu;
 struct handover;
@@ -13,5 +12,3 @@ struct handover;
  * the BSP.
  */
 void smp_start_all(const struct handover *handover, void (*ap_main)(struct cpu *cpu));
-
-#endif

@@ -3,8 +3,7 @@
  * A fair spin lock. The hypervisor takes interrupts only in cpu_wait() and through VM exits, never
  * while it holds a lock, so there is no variant that masks them.
  */
-#ifndef LAPWING_CORE_SPINLOCK_H
-#define LAPWING_CORE_SPINLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -29,5 +28,3 @@ static inline void spin_unlock(struct spinlock *lock)
 {
     __atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
 }
-
-#endif

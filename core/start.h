@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the hand-over to core_main(): core/entry.asm and core/start.c. */
-#ifndef LAPWING_CORE_START_H
-#define LAPWING_CORE_START_H
+#pragma once
 
 #include "core/types.h"
 
@@ -18,5 +17,3 @@ _Noreturn void core_main(const struct handover *handover);
 
 /* Goes on with function(argument) on another stack. */
 _Noreturn void stack_switch(vaddr_t top, void (*function)(void *), void *argument);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The few memory and string functions of the C library that the product uses. */
-#ifndef LAPWING_CORE_STRING_H
-#define LAPWING_CORE_STRING_H
+#pragma once
 
 #ifdef HOST_TEST
 #include <string.h>
@@ -19,6 +18,4 @@ int strcmp(const char *a, const char *b);
 #ifndef memcpy /* a few bytes of a number that the compiler knows need no call */
 #define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
 #endif
-#endif
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names for the hypervisor's own code addresses. */
-#ifndef LAPWING_CORE_SYMBOLS_H
-#define LAPWING_CORE_SYMBOLS_H
+#pragma once
 
 #include "core/types.h"
 
@@ -12,5 +11,3 @@ void symbols_init(const char *first, uint64_t size);
 /* The function that a code address belongs to, and how far into it the address is; NULL when there
  * is none. Takes no lock and touches only the table. */
 const char *symbols_lookup(vaddr_t address, uint64_t *offset);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Time is the TSC: invariant, synchronous on all CPUs. And one wake-up timer per CPU. */
-#ifndef LAPWING_CORE_TIME_H
-#define LAPWING_CORE_TIME_H
+#pragma once
 
 #include "core/cpu.h"
 #include "core/types.h"
@@ -61,5 +60,3 @@ void timer_interrupt(void);
 
 /* Finds out how the timer counts. Called by interrupt_init(). */
 void timer_init(void);
-
-#endif

@@ -7,8 +7,7 @@
  * Complete or known not to be: when the VMs that ran have ended all buffers are sent, and before
  * that a CPU sends its own when it is nearly full. What finds no room is counted.
  */
-#ifndef LAPWING_CORE_TRACE_H
-#define LAPWING_CORE_TRACE_H
+#pragma once
 
 #include "core/config/config.h"
 #include "core/cpu.h"
@@ -106,5 +105,3 @@ void trace_end(void);
 
 /* The same in a panic: with nothing but the port, once, unless another CPU was just sending. */
 void trace_panic(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Integer types that say which address space a number belongs to. */
-#ifndef LAPWING_CORE_TYPES_H
-#define LAPWING_CORE_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,5 +10,3 @@ typedef uint64_t paddr_t; /* host-physical address */
 typedef uint64_t vaddr_t; /* host-virtual address as a number */
 typedef uint64_t gpa_t;   /* guest-physical address */
 typedef uint64_t gva_t;   /* guest-virtual (linear) address */
-
-#endif

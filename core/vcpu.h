@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A virtual processor, its contexts, and the loop that runs it. */
-#ifndef LAPWING_CORE_VCPU_H
-#define LAPWING_CORE_VCPU_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -132,5 +131,3 @@ uint64_t vcpu_exits(const struct vcpu *vcpu, unsigned reason);
 
 /* The guest's CR4, on the CPU that runs @vcpu. */
 uint64_t vcpu_cr4(struct vcpu *vcpu);
-
-#endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The version that banners show. */
-#ifndef LAPWING_CORE_VERSION_H
-#define LAPWING_CORE_VERSION_H
+#pragma once
 
 #define LAPWING_VERSION "0.1.0"
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A virtual machine: memory, devices, one APIC domain, virtual processors. */
-#ifndef LAPWING_CORE_VM_H
-#define LAPWING_CORE_VM_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -100,5 +99,3 @@ static inline uint64_t vm_time_tsc(const struct vm *vm)
     return time_now_tsc() - vm->tsc_start;
 }
 uint64_t vm_time_ns(const struct vm *vm);
-
-#endif

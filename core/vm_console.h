@@ -11,8 +11,7 @@
  * other letter, and a number before it if wanted, is an order to the monitor
  * (core/monitor/monitor.h).
  */
-#ifndef LAPWING_CORE_VM_CONSOLE_H
-#define LAPWING_CORE_VM_CONSOLE_H
+#pragma once
 
 #include "core/console.h"
 #include "core/types.h"
@@ -67,5 +66,3 @@ const struct vm *vm_console_focus(void);
 /* The handler for console_enable_input(): hands out what was typed, and has machine_advance() pass
  * it on. On the boot processor. */
 void vm_console_input(void);
-
-#endif

@@ -6,8 +6,7 @@
  * Each holder holds for itself; a processor runs when nobody holds it. On the boot processor,
  * between turns of the scheduler (sched_loop_until()'s caller), unless it says otherwise.
  */
-#ifndef LAPWING_CORE_VM_HOLD_H
-#define LAPWING_CORE_VM_HOLD_H
+#pragma once
 
 #include "core/types.h"
 
@@ -27,5 +26,3 @@ void vm_hold_here(struct vcpu *vcpu, enum vm_holder holder);
 
 /* VM time in TSC ticks, which stands still while all processors are held. */
 uint64_t vm_hold_time(const struct vm *vm);
-
-#endif

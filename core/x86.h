@@ -3,8 +3,7 @@
  * The processor's registers, bits and instructions, under the names of the SDM.
  * Constants are usable everywhere; the instructions only where the privilege level allows them.
  */
-#ifndef LAPWING_CORE_X86_H
-#define LAPWING_CORE_X86_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -319,5 +318,3 @@ X86_INSTRUCTION(pause)
 X86_INSTRUCTION(cli)
 X86_INSTRUCTION(hlt)
 #undef X86_INSTRUCTION
-
-#endif

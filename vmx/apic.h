@@ -4,8 +4,7 @@
  * Virtual Interrupts". Which part of it is right for an APIC at a moment is core's to say
  * (core/guest/apic.c); how it is asked for is here.
  */
-#ifndef LAPWING_VMX_APIC_H
-#define LAPWING_VMX_APIC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -79,5 +78,3 @@ void vmx_apic_set_eoi_exits(struct vmx_context *ctx, const uint64_t bitmap[4]);
 /* With TPR_SHADOW and without DELIVERY: client->attend() is called when TPR sinks below this
  * priority class. At most the present one. */
 void vmx_apic_set_threshold(struct vmx_context *ctx, uint8_t class);
-
-#endif

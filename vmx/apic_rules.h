@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The pure part of vmx/apic.c. */
-#ifndef LAPWING_VMX_APIC_RULES_H
-#define LAPWING_VMX_APIC_RULES_H
+#pragma once
 
 #include "vmx/apic.h"
 
@@ -14,5 +13,3 @@ enum vmx_feature apic_feature(enum vmx_apic_help help);
 enum { APIC_MSR_BASE = 0x800, APIC_MSRS = 64, MSR_APIC_IRR0 = 0x20 };
 uint64_t apic_direct_reads(vmx_apic_set set);
 uint64_t apic_direct_writes(vmx_apic_set set);
-
-#endif

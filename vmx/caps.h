@@ -4,8 +4,7 @@
  * for its refusals and host tests feed it invented processors.
  * Source: SDM Vol 3D, "VMX Capability Reporting Facility".
  */
-#ifndef LAPWING_VMX_CAPS_H
-#define LAPWING_VMX_CAPS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -152,5 +151,3 @@ uint64_t vmx_control_value(const struct vmx_caps *caps, enum vmx_word word, uint
  * person; NULL if it is locked with VMX on, or unlocked (vmx_cpu_enable() then locks it).
  */
 const char *vmx_feature_control_refusal(uint64_t feature_control);
-
-#endif

@@ -3,8 +3,7 @@
  * Which rule a guest state breaks that VM entry refuses. Pure.
  * Source: SDM Vol 3C, "Checks on the Guest State Area", for unrestricted guests.
  */
-#ifndef LAPWING_VMX_CHECK_H
-#define LAPWING_VMX_CHECK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ struct guest_state {
 
 /* The first rule that is broken, for people; NULL if none is. */
 const char *check_guest_state(const struct guest_state *s);
-
-#endif

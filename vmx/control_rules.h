@@ -4,8 +4,7 @@
  * Sources: SDM Vol 3A, "Control Registers" and "Initializing IA-32e Mode"; Vol 2B, "MOV - Move
  * to/from Control Registers".
  */
-#ifndef LAPWING_VMX_CONTROL_RULES_H
-#define LAPWING_VMX_CONTROL_RULES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ uint64_t efer_after_cr0(uint64_t efer, uint64_t cr0);
 
 /* Bits that must be 0 in a present PDPTE of PAE paging. */
 uint64_t pdpte_reserved(unsigned physical_bits);
-
-#endif

@@ -6,8 +6,7 @@
  * The owner serializes changes. A processor may walk the tree meanwhile: entries are written
  * whole, and a table is linked when it is complete.
  */
-#ifndef LAPWING_VMX_EPT_H
-#define LAPWING_VMX_EPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -122,5 +121,3 @@ bool ept_restrict_page(struct ept *ept, struct ept_near *near, uint64_t gpa, uns
 
 /* The entries from the root to where the walk for gpa ends, root's first; returns their number. */
 unsigned ept_walk(const struct ept *ept, uint64_t gpa, uint64_t entries[EPT_LEVELS]);
-
-#endif

@@ -4,8 +4,7 @@
  * plain records. Pure.
  * Sources: SDM Vol 3D, "VMX Basic Exit Reasons"; Vol 3C, "Basic VM-Exit Information".
  */
-#ifndef LAPWING_VMX_EXIT_H
-#define LAPWING_VMX_EXIT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -184,5 +183,3 @@ struct vmx_ept_violation decode_ept_violation(uint64_t qualification);
 
 /* The same of an access to the APIC-access page; gpa is the offset in it. */
 struct vmx_ept_violation decode_apic_access(uint64_t qualification);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of this room share with each other only. A context given is the current one. */
-#ifndef LAPWING_VMX_INTERNAL_H
-#define LAPWING_VMX_INTERNAL_H
+#pragma once
 
 #include "core/assert.h"
 #include "core/bits.h"
@@ -169,5 +168,3 @@ enum vmx_outcome exit_tpr_below_threshold(struct vmx_context *ctx);
 /* dump.c: says what happened, with a dump. Always VMX_ERROR. */
 enum vmx_outcome vmx_fail(struct vmx_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-#endif

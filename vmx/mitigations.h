@@ -6,8 +6,7 @@
  * Sources: SDM Vol 4, "IA32_ARCH_CAPABILITIES", and Intel's "Affected Processors: Transient
  * Execution Attacks and Related Security Issues by CPU".
  */
-#ifndef LAPWING_VMX_MITIGATIONS_H
-#define LAPWING_VMX_MITIGATIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -75,5 +74,3 @@ bool vmx_are_siblings(const uint32_t *apic_ids, uint32_t n, unsigned shift);
 /* VMX_MITIGATE_ON takes every measure that the processor knows, whether it is affected or not. */
 void vmx_mitigations_decide(struct vmx_mitigations *m, const struct vmx_speculation *s,
                             enum vmx_mitigate mode);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which values WRMSR takes. Pure. Source: SDM Vol 4, "Architectural MSRs". */
-#ifndef LAPWING_VMX_MSR_RULES_H
-#define LAPWING_VMX_MSR_RULES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,5 +13,3 @@ static inline bool is_canonical(uint64_t address)
 
 /* For IA32_PAT, SYSENTER, SYSCALL, FS, GS and KERNEL_GS base and TSC_AUX; false: #GP. */
 bool msr_value_allowed(uint32_t msr, uint64_t value);
-
-#endif

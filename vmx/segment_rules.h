@@ -2,8 +2,7 @@
 /* Whether a memory operand lies in its segment. Pure. SDM Vol 3A, "Limit Checking", "Type
  * Checking".
  */
-#ifndef LAPWING_VMX_SEGMENT_RULES_H
-#define LAPWING_VMX_SEGMENT_RULES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ struct segment_use {
 /* False: #GP(0), #SS(0) if the segment is SS. */
 bool segment_linear(const struct vmx_segment *segment, const struct segment_use *use,
                     uint64_t *linear);
-
-#endif

@@ -3,8 +3,7 @@
  * Task-state segments and descriptors as they lie in memory, and the checks on what a task switch
  * loads. Pure. Source: SDM Vol 3A, "Task Management".
  */
-#ifndef LAPWING_VMX_TSS_H
-#define LAPWING_VMX_TSS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,5 +59,3 @@ bool is_tss(const struct vmx_segment *segment);
  * CS to GS or LDTR; cpl is the new one. -1: none.
  */
 int task_segment_fault(enum vmx_segment_name name, const struct vmx_segment *segment, unsigned cpl);
-
-#endif

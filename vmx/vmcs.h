@@ -4,13 +4,12 @@
  * cannot be taken for a value.
  * Source: SDM Vol 3D, "Field Encoding in VMCS", in its order.
  */
-#ifndef LAPWING_VMX_VMCS_H
-#define LAPWING_VMX_VMCS_H
+#pragma once
 
 #include <stdint.h>
 
 /* F is applied to (name, encoding) of every field of a width that we use. The segments' fields of a
- * kind follow each other by 2, and so do the PDPTEs: those that are only counted to have no name. */
+ * kind follow each other by 2, and so do the PDPTEs: those that are counted to have no name. */
 #define VMCS_FIELDS_16(F)                                                                          \
     F(VPID, 0x0000)                                                                                \
     F(POSTED_INTERRUPT_VECTOR, 0x0002)                                                             \
@@ -175,5 +174,3 @@ VMCS_WIDTH(64, uint64_t, VMCS_FIELDS_64)
 VMCS_WIDTH(, uint64_t, VMCS_FIELDS_NATURAL)
 #undef VMCS_WIDTH
 #undef VMCS_FIELD
-
-#endif

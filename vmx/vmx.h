@@ -8,8 +8,7 @@
  * again and again; vmx_unload() on that same processor before another one may load it.
  * All functions are called with interrupts off. None waits, none takes a lock.
  */
-#ifndef LAPWING_VMX_VMX_H
-#define LAPWING_VMX_VMX_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -593,5 +592,3 @@ void vmx_dump(struct vmx_context *ctx);
 
 /* The basic exit reason's name, NULL for a number without one. */
 const char *vmx_exit_name(unsigned reason);
-
-#endif

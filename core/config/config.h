@@ -9,8 +9,7 @@
  *   cmdline = everything up to the end of the line
  *
  * The keys are in the table config_keys; parser, messages and documentation all use it. */
-#ifndef LAPWING_CORE_CONFIG_CONFIG_H
-#define LAPWING_CORE_CONFIG_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -204,5 +203,3 @@ extern const size_t config_key_count;
 
 /* Writes what a key accepts, "none, bochs or qemu" or "a size from ...", as messages say it. */
 void config_expected(const struct config_key *key, char *buf, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading one value of the configuration file; private to core/config*.c. */
-#ifndef LAPWING_CORE_CONFIG_VALUE_H
-#define LAPWING_CORE_CONFIG_VALUE_H
+#pragma once
 
 #include "core/config/config.h"
 
@@ -46,5 +45,3 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
  */
 bool config_finish_vcpus(struct config *config, struct config_vm *vm, const char **key, char *why,
                          size_t size);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Integer operations with their effect on RFLAGS. Pure. Source: SDM Vol 1, "EFLAGS Register", and
  * the instruction pages of Vol 2. */
-#ifndef LAPWING_CORE_EMULATE_ALU_H
-#define LAPWING_CORE_EMULATE_ALU_H
+#pragma once
 
 #include "core/emulate/insn.h"
 
@@ -29,5 +28,3 @@ static inline uint64_t alu_mask(unsigned size)
  * gets the new status flags; ADC and SBB read its CF.
  */
 uint64_t alu(enum insn_op op, unsigned size, uint64_t a, uint64_t b, uint64_t *rflags);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Executes one decoded instruction on a register file, with memory behind callbacks. Pure. */
-#ifndef LAPWING_CORE_EMULATE_EMULATE_H
-#define LAPWING_CORE_EMULATE_EMULATE_H
+#pragma once
 
 #include "core/emulate/insn.h"
 
@@ -68,5 +67,3 @@ enum emulate_result {
  */
 enum emulate_result emulate(const struct insn *insn, struct emulate_regs *regs,
                             const struct emulate_env *env, unsigned max_iterations);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Decodes the instructions with a memory operand that core/emulate/emulate.h can execute. Pure.
  * Source: SDM Vol 2A, "Instruction Format", and Vol 2D, "Opcode Map". */
-#ifndef LAPWING_CORE_EMULATE_INSN_H
-#define LAPWING_CORE_EMULATE_INSN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -114,5 +113,3 @@ enum insn_result {
  */
 enum insn_result insn_decode(const uint8_t *bytes, size_t count, enum insn_mode mode,
                              struct insn *insn);
-
-#endif

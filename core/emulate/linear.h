@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest memory by linear address, as the guest's own instructions reach it: RAM and devices. */
-#ifndef LAPWING_CORE_EMULATE_LINEAR_H
-#define LAPWING_CORE_EMULATE_LINEAR_H
+#pragma once
 
 #include "core/emulate/walk.h"
 #include "core/types.h"
@@ -54,5 +53,3 @@ enum vmx_action linear_fetch(struct vcpu *vcpu, uint8_t *bytes, size_t size, siz
 /* How many of the @size bytes at RIP could be fetched, and these; no flag, fault or intercept comes
  * of it. */
 size_t linear_peek_code(struct vcpu *vcpu, uint8_t *bytes, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Accesses to guest-physical addresses that no RAM backs: devices, APIC pages, nothing. */
-#ifndef LAPWING_CORE_EMULATE_MMIO_H
-#define LAPWING_CORE_EMULATE_MMIO_H
+#pragma once
 
 #include "vmx/vmx.h"
 
@@ -12,5 +11,3 @@ struct vcpu;
  * On the CPU that runs @vcpu. What cannot be carried out ends the VM with a message.
  */
 enum vmx_action mmio_emulate(struct vcpu *vcpu, const struct vmx_ept_violation *violation);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Translates guest-linear to guest-physical addresses by walking the guest's page tables. Pure.
  * Source: SDM Vol 3A, "Paging". */
-#ifndef LAPWING_CORE_EMULATE_WALK_H
-#define LAPWING_CORE_EMULATE_WALK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -70,5 +69,3 @@ struct walk_out {
  */
 enum walk_result walk(const struct walk_env *env, uint64_t gva, unsigned access,
                       struct walk_out *out);
-
-#endif

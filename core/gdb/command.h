@@ -5,8 +5,7 @@
  *
  * Threads are numbered from 1; 0 is none.
  */
-#ifndef LAPWING_CORE_GDB_COMMAND_H
-#define LAPWING_CORE_GDB_COMMAND_H
+#pragma once
 
 #include "core/gdb/packet.h"
 #include "core/gdb/registers.h"
@@ -58,5 +57,3 @@ bool gdb_target_resume(uint32_t step, uint32_t only);
 
 /* GDB leaves: breakpoints go, and all threads go on; or the target ends. */
 void gdb_target_let_go(bool kill);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * On the boot processor, in no vCPU's turn, with no lock held, unless it says otherwise.
  */
-#ifndef LAPWING_CORE_GDB_GDB_H
-#define LAPWING_CORE_GDB_GDB_H
+#pragma once
 
 #include "core/types.h"
 #include "vmx/vmx.h"
@@ -39,5 +38,3 @@ enum vmx_outcome gdb_step(struct vcpu *vcpu);
 
 /* INT3 of a context under debugging. Whether it is GDB's: the vCPU is held then. */
 bool gdb_takes_breakpoint(struct context *ctx);
-
-#endif

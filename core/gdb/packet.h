@@ -3,8 +3,7 @@
  * GDB's remote serial protocol, byte by byte: packets with their checksums, and the hexadecimal
  * numbers in them. Pure. GDB manual, "Remote Protocol", "Overview".
  */
-#ifndef LAPWING_CORE_GDB_PACKET_H
-#define LAPWING_CORE_GDB_PACKET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,5 +50,3 @@ struct gdb_cursor {
 bool gdb_take(struct gdb_cursor *cursor, const char *text);
 bool gdb_take_number(struct gdb_cursor *cursor, uint64_t *number); /* up to 16 digits */
 bool gdb_take_hex(struct gdb_cursor *cursor, void *bytes, size_t n);
-
-#endif

@@ -3,8 +3,7 @@
  * The registers as GDB knows them: their order and sizes in its packets, and the description it
  * gets. Pure. GDB manual, "Target Descriptions", "i386 Features".
  */
-#ifndef LAPWING_CORE_GDB_REGISTERS_H
-#define LAPWING_CORE_GDB_REGISTERS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ bool gdb_register_is_writable(unsigned number);
 
 /* Up to @max bytes of the description (target.xml) from @offset on; returns how many. */
 size_t gdb_description(char *to, size_t max, size_t offset);
-
-#endif

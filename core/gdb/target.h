@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The VM as GDB's target: what core/gdb/command.h asks for, on a VM whose processors are all held.
  */
-#ifndef LAPWING_CORE_GDB_TARGET_H
-#define LAPWING_CORE_GDB_TARGET_H
+#pragma once
 
 #include "core/gdb/command.h"
 #include "core/types.h"
@@ -26,5 +25,3 @@ bool gdb_target_has_break(struct context *ctx, uint64_t address);
 
 /* Takes all breakpoints out of the VM's memory. */
 void gdb_target_clear(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ACPI tables a guest finds: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT. */
-#ifndef LAPWING_CORE_GUEST_ACPI_H
-#define LAPWING_CORE_GUEST_ACPI_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ enum { GUEST_ACPI_CPUS_MAX = 4096 };
  * the guest starts only. */
 uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count,
                           bool legacy);
-
-#endif

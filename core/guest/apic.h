@@ -6,8 +6,7 @@
  * The functions that take a vcpu act on the APIC of its active context; call them on the CPU that
  * runs it, outside the epoch. After a write the vcpu reconsiders what it can deliver.
  */
-#ifndef LAPWING_CORE_GUEST_APIC_H
-#define LAPWING_CORE_GUEST_APIC_H
+#pragma once
 
 #include "core/types.h"
 
@@ -75,5 +74,3 @@ void guest_apic_deliver(struct context *ctx);
 /* CR8. */
 uint64_t guest_apic_read_cr8(struct vcpu *vcpu);
 void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value); /* 0..15 */
-
-#endif

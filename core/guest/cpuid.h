@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What CPUID tells a guest: the processor's own answer less what Lapwing does not virtualize. */
-#ifndef LAPWING_CORE_GUEST_CPUID_H
-#define LAPWING_CORE_GUEST_CPUID_H
+#pragma once
 
 #include <stdint.h>
 
@@ -32,5 +31,3 @@ unsigned guest_maxphyaddr(void);
 
 /* XCR0 bits a guest may set; 0: it has no XSAVE. */
 uint64_t guest_xcr0_allowed(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CPUID leaves that no processor defines: what a guest learns about its hypervisor. */
-#ifndef LAPWING_CORE_GUEST_CPUID_HYPERVISOR_H
-#define LAPWING_CORE_GUEST_CPUID_HYPERVISOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ static inline struct cpuid cpuid_signature(uint32_t highest, const char *text)
 
 /* Answers such a leaf; one that does not exist reads zero. */
 struct cpuid guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a VM's configuration to the files boot/ loaded for it. */
-#ifndef LAPWING_CORE_GUEST_FILES_H
-#define LAPWING_CORE_GUEST_FILES_H
+#pragma once
 
 #include "core/handover.h"
 #include "core/image/image.h"
@@ -20,5 +19,3 @@ struct image_file guest_file(const struct handover *handover, uint64_t mapped_at
  */
 void guest_files(const struct handover *handover, const struct config_vm *vm, uint64_t mapped_at,
                  struct image_boot *boot);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a guest finds in fw_cfg. */
-#ifndef LAPWING_CORE_GUEST_FW_CFG_H
-#define LAPWING_CORE_GUEST_FW_CFG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,5 +26,3 @@ struct guest_fw_cfg {
 bool guest_fw_cfg_init(struct guest_fw_cfg *fw_cfg, struct pio_bus *bus,
                        const struct handover *handover, const struct config_vm *vm,
                        uint64_t mapped_at);
-
-#endif

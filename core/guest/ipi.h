@@ -4,8 +4,7 @@
  * that several APICs have, or one that is not enabled, has no entry, so that such an IPI exits and
  * apic/ delivers it: SDM Vol 3C, "IPI Virtualization". Nothing happens in a VM without it.
  */
-#ifndef LAPWING_CORE_GUEST_IPI_H
-#define LAPWING_CORE_GUEST_IPI_H
+#pragma once
 
 #include "core/types.h"
 
@@ -32,5 +31,3 @@ void guest_ipi_runs(struct vcpu *vcpu);
 
 /* The same when it is not entered again for now: all of them to us. */
 void guest_ipi_stops(struct vcpu *vcpu);
-
-#endif

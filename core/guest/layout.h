@@ -10,8 +10,7 @@
  *   0xc0000000  hole: I/O APIC, local APIC, nothing else
  *   0x100000000 the rest of the RAM
  */
-#ifndef LAPWING_CORE_GUEST_LAYOUT_H
-#define LAPWING_CORE_GUEST_LAYOUT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -82,5 +81,3 @@ enum { GUEST_MAP_MAX = 4 };
 /* Fills the map for `memory` bytes of RAM (at least GUEST_MEMORY_MIN), ascending, and returns the
  * number of lines. */
 size_t guest_memory_map(uint64_t memory, struct guest_map_entry map[GUEST_MAP_MAX]);
-
-#endif

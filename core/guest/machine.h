@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's devices, wired as core/guest/layout.h says. */
-#ifndef LAPWING_CORE_GUEST_MACHINE_H
-#define LAPWING_CORE_GUEST_MACHINE_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -80,5 +79,3 @@ static inline uint64_t machine_due_tsc(const struct machine *machine)
 /* Lets device timers run up to now, and hands over what was typed if the guest has room. Any CPU,
  * outside the APIC epoch, while VM time runs. */
 void machine_advance(struct vm *vm);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's RAM as the hypervisor reaches it: a few slots, and accessors that check every bound. */
-#ifndef LAPWING_CORE_GUEST_MEMORY_H
-#define LAPWING_CORE_GUEST_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,5 +36,3 @@ bool gm_write(const struct guest_memory *gm, gpa_t gpa, const void *buf, uint64_
 /* The address of len bytes (at least one) of guest RAM, or NULL when they are not all in one slot.
  * For memory that several parties use at once (rings, pages with atomics). */
 void *gm_ptr(const struct guest_memory *gm, gpa_t gpa, uint64_t len);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The model-specific registers that a guest has. */
-#ifndef LAPWING_CORE_GUEST_MSR_H
-#define LAPWING_CORE_GUEST_MSR_H
+#pragma once
 
 #include "core/guest/mtrr.h"
 #include "core/types.h"
@@ -25,5 +24,3 @@ void guest_msrs_reset(struct guest_msrs *msrs);
  */
 enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
-
-#endif

@@ -4,8 +4,7 @@
  * effect. In VMX non-root operation the EPT gives the memory type instead (SDM Vol 3C, "EPT and
  * Memory Typing"), and guest RAM is write-back.
  */
-#ifndef LAPWING_CORE_GUEST_MTRR_H
-#define LAPWING_CORE_GUEST_MTRR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ bool mtrr_has(uint32_t msr);
 /* Only with mtrr_has(). False: #GP. @maxphyaddr: the guest's, in bits. */
 uint64_t mtrr_read(const struct mtrr *mtrr, uint32_t msr);
 bool mtrr_write(struct mtrr *mtrr, uint32_t msr, uint64_t value, unsigned maxphyaddr);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The SMBIOS tables a guest finds: who made the machine, and that it is virtual. */
-#ifndef LAPWING_CORE_GUEST_SMBIOS_H
-#define LAPWING_CORE_GUEST_SMBIOS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -13,5 +12,3 @@
  * Linux takes the firmware's year from here: without one from 2001 or later it does not trust PCI
  * configuration ports on which it finds no host bridge, and logs a fatal PCI error. */
 bool guest_smbios_build(const struct guest_memory *gm);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The processor state a loader wants its guest to start with. */
-#ifndef LAPWING_CORE_GUEST_START_H
-#define LAPWING_CORE_GUEST_START_H
+#pragma once
 
 #include <stdint.h>
 
@@ -27,5 +26,3 @@ struct guest_start {
     uint16_t ds;
     uint64_t cs_base;
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What of a VM is traced: core/trace.h. Off, each of these costs a load, a test and a branch. */
-#ifndef LAPWING_CORE_GUEST_TRACE_H
-#define LAPWING_CORE_GUEST_TRACE_H
+#pragma once
 
 #include "apic/domain.h"
 #include "core/trace.h"
@@ -21,5 +20,3 @@ static inline void guest_trace(const struct context *ctx, enum trace_type type, 
     if (__builtin_expect(trace_wants(ctx->vcpu->vm->trace, type), 0))
         guest_trace_put(ctx, type, info, a, b);
 }
-
-#endif

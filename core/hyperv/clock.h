@@ -3,8 +3,7 @@
  * Partition reference time: 100 ns since the partition was made, as a product of the TSC, so that
  * the reference TSC page gives guests the same. TLFS, "Timers", "Reference TSC". Pure.
  */
-#ifndef LAPWING_CORE_HYPERV_CLOCK_H
-#define LAPWING_CORE_HYPERV_CLOCK_H
+#pragma once
 
 #include "core/hyperv/tlfs.h"
 #include "core/time.h"
@@ -37,5 +36,3 @@ static inline uint64_t hv_tsc_at(uint64_t scale, uint64_t time)
         tsc++;
     return tsc;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The crash MSRs. */
-#ifndef LAPWING_CORE_HYPERV_CRASH_H
-#define LAPWING_CORE_HYPERV_CRASH_H
+#pragma once
 
 #include "core/hyperv/state.h"
 
@@ -11,5 +10,3 @@ uint64_t hv_crash_capabilities(void);
 /* Writing it by @vcpu: tells the log, with the parameters in vm->hv->crash. With the partition's
  * lock held. */
 void hv_crash(struct vcpu *vcpu, uint64_t control);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hypercalls as their handlers see them, and the table of those that exist (calls.c). */
-#ifndef LAPWING_CORE_HYPERV_HYPERCALL_H
-#define LAPWING_CORE_HYPERV_HYPERCALL_H
+#pragma once
 
 #include "core/hyperv/state.h"
 
@@ -73,5 +72,3 @@ enum hv_status hv_send_ipi(struct hv_hypercall *call);
 enum hv_status hv_send_ipi_ex(struct hv_hypercall *call);
 enum hv_status hv_post_message(struct hv_hypercall *call);
 enum hv_status hv_signal_event(struct hv_hypercall *call);
-
-#endif

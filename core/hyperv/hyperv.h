@@ -4,8 +4,7 @@
  * What the rest of core/ calls. vm->hv, vcpu->hv and context->hv are NULL in other VMs, and only
  * the functions that make and destroy them may be called then.
  */
-#ifndef LAPWING_CORE_HYPERV_HYPERV_H
-#define LAPWING_CORE_HYPERV_HYPERV_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,5 +56,3 @@ void hv_eoi_exits(const struct context *ctx, uint64_t bitmap[4]);
 
 /* The APIC gave the processor this vector: ends it if its source wants no EOI. */
 void hv_acknowledged(struct context *ctx, uint8_t vector);
-
-#endif

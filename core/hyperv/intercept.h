@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Telling a higher VTL what a lower one is not allowed to do. TLFS, "Intercepts". */
-#ifndef LAPWING_CORE_HYPERV_INTERCEPT_H
-#define LAPWING_CORE_HYPERV_INTERCEPT_H
+#pragma once
 
 #include "core/hyperv/state.h"
 
@@ -48,5 +47,3 @@ enum {
  */
 bool hv_violation(struct vcpu *vcpu, const struct vmx_ept_violation *violation,
                   enum vmx_action *action);
-
-#endif

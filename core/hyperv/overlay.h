@@ -3,8 +3,7 @@
  * Pages of the hypervisor that lie over guest-physical memory in the view of one VTL. What is below
  * is hidden, not changed. TLFS, "Partitions", "GPA Overlay Pages".
  */
-#ifndef LAPWING_CORE_HYPERV_OVERLAY_H
-#define LAPWING_CORE_HYPERV_OVERLAY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -33,5 +32,3 @@ bool hv_overlay_set(struct vm *vm, unsigned vtl, struct hv_overlay *overlay, uin
 
 /* Whether an overlay page lies over @gpa for @vtl. With the partition's lock held. */
 bool hv_is_overlay(const struct vm *vm, unsigned vtl, gpa_t gpa);
-
-#endif

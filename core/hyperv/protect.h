@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a VTL lets those below it do with memory. TLFS, "Virtual Secure Mode", "Memory Access
  * Protections". */
-#ifndef LAPWING_CORE_HYPERV_PROTECT_H
-#define LAPWING_CORE_HYPERV_PROTECT_H
+#pragma once
 
 #include "core/hyperv/hypercall.h"
 
@@ -19,5 +18,3 @@ unsigned hv_rights_at(struct vm *vm, unsigned vtl, gpa_t gpa);
 
 /* HvCallModifyVtlProtectionMask. */
 enum hv_status hv_modify_protection(struct hv_hypercall *call);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a VTL demands of the ones below it on a processor, memory aside. */
-#ifndef LAPWING_CORE_HYPERV_SECURE_H
-#define LAPWING_CORE_HYPERV_SECURE_H
+#pragma once
 
 #include "core/hyperv/state.h"
 
@@ -37,5 +36,3 @@ bool hv_waits_for_tlb(struct context *ctx);
 
 /* Whether a VTL above @vtl holds its TLB on this processor. Any CPU. */
 bool hv_tlb_locked(const struct vcpu *vcpu, unsigned vtl);
-
-#endif

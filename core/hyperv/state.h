@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interface's state: of a partition, a virtual processor, and a processor's VTL. */
-#ifndef LAPWING_CORE_HYPERV_STATE_H
-#define LAPWING_CORE_HYPERV_STATE_H
+#pragma once
 
 #include "core/hyperv/clock.h"
 #include "core/hyperv/hyperv.h"
@@ -67,5 +66,3 @@ static inline uint64_t hv_time(const struct vm *vm)
 {
     return hv_time_at(vm->hv->time_scale, vm_time_tsc(vm));
 }
-
-#endif

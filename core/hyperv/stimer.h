@@ -3,8 +3,7 @@
  * A synthetic timer. TLFS, "Timers", "Synthetic Timers". Pure; times are partition reference time,
  * in units of 100 ns.
  */
-#ifndef LAPWING_CORE_HYPERV_STIMER_H
-#define LAPWING_CORE_HYPERV_STIMER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -40,5 +39,3 @@ uint64_t stimer_due(const struct stimer *t);
 
 /* Lets the timer run up to @now. When it expires, one expiry is owed, however many were missed. */
 void stimer_expire(struct stimer *t, uint64_t now);
-
-#endif

@@ -4,8 +4,7 @@
  * TLFS, "Inter-Partition Communication" and "Virtual Interrupt Controller". Pure: the caller
  * serializes, and raises the interrupts at the local APIC.
  */
-#ifndef LAPWING_CORE_HYPERV_SYNIC_H
-#define LAPWING_CORE_HYPERV_SYNIC_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -86,5 +85,3 @@ enum hv_status synic_signal(struct synic *s, unsigned sint, unsigned flag);
 
 /* Whether the interrupt @vector comes from a source that wants no EOI. */
 bool synic_auto_eoi(const struct synic *s, uint8_t vector);
-
-#endif

@@ -3,8 +3,7 @@
  * Numbers and layouts of Microsoft's Hypervisor Top-Level Functional Specification (TLFS), by the
  * names that it gives them. Pure.
  */
-#ifndef LAPWING_CORE_HYPERV_TLFS_H
-#define LAPWING_CORE_HYPERV_TLFS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -181,5 +180,3 @@ enum hv_status {
 
 /* HV_INPUT_VTL; with bit 4 clear the caller's own VTL is meant. */
 enum { HV_VTL_NUMBER = 0xf, HV_VTL_USE_TARGET = 0x10, HV_VTL_RESERVED = 0xe0 };
-
-#endif

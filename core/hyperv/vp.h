@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The synthetic interrupt controller and timers of a context, for the rest of this folder. */
-#ifndef LAPWING_CORE_HYPERV_VP_H
-#define LAPWING_CORE_HYPERV_VP_H
+#pragma once
 
 #include "core/hyperv/state.h"
 
@@ -14,5 +13,3 @@ void hv_synic_unlock(struct context *ctx);
 
 /* WRMSR of the @offset-th MSR from HV_MSR_STIMER0_CONFIG on; false: #GP. By the owner. */
 bool hv_write_timer(struct context *ctx, uint32_t offset, uint64_t value);
-
-#endif

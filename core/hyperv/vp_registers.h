@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Registers of a virtual processor by the names of the TLFS: HV_REGISTER_NAME and its values. */
-#ifndef LAPWING_CORE_HYPERV_VP_REGISTERS_H
-#define LAPWING_CORE_HYPERV_VP_REGISTERS_H
+#pragma once
 
 #include "core/hyperv/hypercall.h"
 
@@ -48,5 +47,3 @@ enum hv_status hv_set_vsm_register(const struct hv_register_access *access, uint
 /* The handlers of HvCallGetVpRegisters and HvCallSetVpRegisters: vp_registers_call.c. */
 enum hv_status hv_get_vp_registers(struct hv_hypercall *call);
 enum hv_status hv_set_vp_registers(struct hv_hypercall *call);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sets of virtual processors, by VP index. Pure. TLFS, "Virtual Processors", "VP Sets". */
-#ifndef LAPWING_CORE_HYPERV_VP_SET_H
-#define LAPWING_CORE_HYPERV_VP_SET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ bool hv_vp_set_from_sparse(struct hv_vp_set *set, uint64_t format, uint64_t vali
 /* @index is below 4096. */
 bool hv_vp_set_has(const struct hv_vp_set *set, uint32_t index);
 bool hv_vp_set_is_empty(const struct hv_vp_set *set);
-
-#endif

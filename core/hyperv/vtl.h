@@ -3,8 +3,7 @@
  * Virtual Trust Levels: which exist, which one a processor runs in, and the way between them.
  * TLFS, "Virtual Secure Mode". docs/vsm.md says of each rule whose it is.
  */
-#ifndef LAPWING_CORE_HYPERV_VTL_H
-#define LAPWING_CORE_HYPERV_VTL_H
+#pragma once
 
 #include "core/hyperv/hypercall.h"
 
@@ -83,5 +82,3 @@ enum hv_status hv_translate_ex(struct hv_hypercall *call); /* translate.c */
 enum hv_status hv_start_vp(struct hv_hypercall *call);
 enum hv_status hv_vtl_call(struct hv_hypercall *call);
 enum hv_status hv_vtl_return(struct hv_hypercall *call);
-
-#endif

@@ -6,8 +6,7 @@
  * plans where everything goes and refuses what cannot work. image_load() makes the same plan again
  * and carries it out. Whatever a file claims is checked against the file's length and the guest's
  * RAM before it is used. */
-#ifndef LAPWING_CORE_IMAGE_IMAGE_H
-#define LAPWING_CORE_IMAGE_IMAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,5 +72,3 @@ bool image_check(const struct image_boot *boot, struct image_info *info, struct 
  * agreed to the same boot only missing RAM in gm can be one. */
 bool image_load(const struct image_boot *boot, const struct guest_memory *gm,
                 struct guest_start *start, struct image_error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What goes where in a guest's memory before it starts; private to core/image*.c. A loader first
  * adds every piece, so that all claims of a file are judged before a byte is written. */
-#ifndef LAPWING_CORE_IMAGE_PLAN_H
-#define LAPWING_CORE_IMAGE_PLAN_H
+#pragma once
 
 #include "core/image/image.h"
 
@@ -168,5 +167,3 @@ size_t image_write_map(struct image_writer *w, uint64_t gpa, uint64_t stride, ui
 /* A string, NULL for an empty one, with its NUL: its size, and its address once written. */
 uint64_t image_text_size(const char *text);
 uint64_t image_write_text(struct image_writer *w, const char *text);
-
-#endif

@@ -6,8 +6,7 @@
  * Orders are taken by the console's interrupt and carried out by the boot processor between turns
  * of its vCPUs. What another CPU owns, that CPU is asked for (core/remote.h).
  */
-#ifndef LAPWING_CORE_MONITOR_MONITOR_H
-#define LAPWING_CORE_MONITOR_MONITOR_H
+#pragma once
 
 #include "core/types.h"
 
@@ -32,5 +31,3 @@ void monitor_show_exits(struct vm *vm, uint32_t unused);
 void monitor_show_apics(struct vm *vm, uint32_t index); /* of processor `index`, in each VTL */
 void monitor_show_map(struct vm *vm, uint32_t unused);
 void monitor_nmi(struct vm *vm, uint32_t index);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ACPI fixed hardware: PM1 event and control blocks and the PM timer. Source: ACPI 6.5, "ACPI
  * Hardware Specification". */
-#ifndef DRIVERS_GUEST_ACPI_PM_H
-#define DRIVERS_GUEST_ACPI_PM_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -43,5 +42,3 @@ struct acpi_pm {
  */
 bool acpi_pm_init(struct acpi_pm *pm, const struct device_host *host, struct pio_bus *bus,
                   const struct acpi_pm_config *config);
-
-#endif

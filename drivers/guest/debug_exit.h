@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* isa-debug-exit: a port through which a guest ends its VM with a status. */
-#ifndef DRIVERS_GUEST_DEBUG_EXIT_H
-#define DRIVERS_GUEST_DEBUG_EXIT_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -15,5 +14,3 @@ enum {
  * anywhere in them stops the VM with code (v << 1) | 1; reads give 0. host must outlive the bus.
  */
 bool debug_exit_init(const struct device_host *host, struct pio_bus *bus, uint16_t base);
-
-#endif

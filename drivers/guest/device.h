@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What every guest-visible device gets from the world, so that device models stay plain C. */
-#ifndef DRIVERS_GUEST_DEVICE_H
-#define DRIVERS_GUEST_DEVICE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ static inline uint64_t device_ticks_to_ns(uint64_t ticks, uint32_t hz)
 {
     return ticks / hz * DEVICE_NS_PER_S + (ticks % hz * DEVICE_NS_PER_S + hz - 1) / hz;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* QEMU's firmware configuration device: items of bytes, chosen by number, read through a port.
  * Source: QEMU's documentation, "QEMU Firmware Configuration (fw_cfg) Device". */
-#ifndef DRIVERS_GUEST_FW_CFG_H
-#define DRIVERS_GUEST_FW_CFG_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -49,5 +48,3 @@ bool fw_cfg_add(struct fw_cfg *fw_cfg, uint16_t key, const void *data, uint32_t 
 /* Adds an item of the next number from FW_CFG_FIRST_FILE on and names it in the directory; false
  * also if the name is longer than FW_CFG_NAME_MAX. */
 bool fw_cfg_add_file(struct fw_cfg *fw_cfg, const char *name, const void *data, uint32_t size);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The two interrupt controllers of a PC. Source: Intel 8259A data sheet; for the trigger registers,
  * Intel 82371SB data sheet, "ELCR1" and "ELCR2". */
-#ifndef DRIVERS_GUEST_I8259_H
-#define DRIVERS_GUEST_I8259_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -56,5 +55,3 @@ void i8259_set_line(struct i8259 *pair, unsigned line, bool level);
 /* The processor's interrupt-acknowledge cycle: the vector it gets. With no request left that is
  * the spurious one of input 7. Caller holds the device lock. */
 uint8_t i8259_acknowledge(struct i8259 *pair);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest-physical ranges of a VM that devices answer. */
-#ifndef DRIVERS_GUEST_MMIO_H
-#define DRIVERS_GUEST_MMIO_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,5 +46,3 @@ bool mmio_bus_read(const struct mmio_bus *bus, void *cpu, uint64_t gpa, unsigned
                    uint64_t *value);
 bool mmio_bus_write(const struct mmio_bus *bus, void *cpu, uint64_t gpa, unsigned size,
                     uint64_t value);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* PCI configuration mechanism 1 of a machine without PCI devices, and the reset control register
  * that lies in the middle of it. */
-#ifndef DRIVERS_GUEST_PCI_CONFIG_H
-#define DRIVERS_GUEST_PCI_CONFIG_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -30,5 +29,3 @@ struct pci_config {
  * (bit 3) reset.
  */
 bool pci_config_init(struct pci_config *pci, const struct device_host *host, struct pio_bus *bus);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The I/O port space of a VM: which device answers which ports. */
-#ifndef DRIVERS_GUEST_PIO_H
-#define DRIVERS_GUEST_PIO_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,5 +58,3 @@ void pio_bus_write(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t v
  * those. Caller holds the device lock.
  */
 uint64_t pio_bus_advance(struct pio_bus *bus, uint64_t now_ns);
-
-#endif

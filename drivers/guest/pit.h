@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interval timer of a PC and system control port B. Source: Intel 8254 data sheet; for port B,
  * IBM PC/AT Technical Reference. */
-#ifndef DRIVERS_GUEST_PIT_H
-#define DRIVERS_GUEST_PIT_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -53,5 +52,3 @@ struct pit {
  * than one pulse in 10 us the line shows one.
  */
 bool pit_init(struct pit *pit, const struct device_host *host, struct pio_bus *bus, unsigned irq);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keyboard controller's and system control port A's ways to reset a PC. */
-#ifndef DRIVERS_GUEST_RESET_H
-#define DRIVERS_GUEST_RESET_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -28,5 +27,3 @@ struct reset {
  * Port 0x92: bit 0 resets when it goes from 0 to 1; bit 1 (A20) is remembered and has no effect.
  */
 bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CMOS clock and memory of a PC. Source: Motorola MC146818A data sheet. */
-#ifndef DRIVERS_GUEST_RTC_H
-#define DRIVERS_GUEST_RTC_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -42,5 +41,3 @@ struct rtc_config {
  */
 bool rtc_init(struct rtc *rtc, const struct device_host *host, struct pio_bus *bus,
               const struct rtc_config *config);
-
-#endif

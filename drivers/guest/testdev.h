@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The test device: what QEMU's pc-testdev, and testdev's serial port, offer to test kernels. */
-#ifndef DRIVERS_GUEST_TESTDEV_H
-#define DRIVERS_GUEST_TESTDEV_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -31,5 +30,3 @@ struct testdev {
  * the register read as absent ports do.
  */
 bool testdev_init(struct testdev *testdev, const struct device_host *host, struct pio_bus *bus);
-
-#endif

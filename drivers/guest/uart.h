@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A 16550A UART as wired on a PC. Source: National Semiconductor PC16550D data sheet. */
-#ifndef DRIVERS_GUEST_UART_H
-#define DRIVERS_GUEST_UART_H
+#pragma once
 
 #include "drivers/guest/device.h"
 #include "drivers/guest/pio.h"
@@ -47,5 +46,3 @@ unsigned uart_room(const struct uart *uart);
 
 /* A byte arrives from outside. False, and nothing changes, if there is no room for it. */
 bool uart_receive(struct uart *uart, uint8_t byte);
-
-#endif

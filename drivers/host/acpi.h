@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the hypervisor wants from the firmware's ACPI tables: the interrupt controllers (MADT). */
-#ifndef LAPWING_DRIVERS_HOST_ACPI_H
-#define LAPWING_DRIVERS_HOST_ACPI_H
+#pragma once
 
 #include "core/types.h"
 
@@ -42,5 +41,3 @@ const uint8_t *acpi_next_madt_structure(const uint8_t *madt, uint32_t length,
  * 0xfec00000, ISA interrupts one to one), when there is no sound MADT with an I/O APIC.
  */
 bool acpi_read_interrupts(paddr_t rsdp, acpi_map map, struct acpi_interrupts *interrupts);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How ACPI resets a machine and switches it off: what the FADT and the DSDT say of it. */
-#ifndef LAPWING_DRIVERS_HOST_ACPI_POWER_H
-#define LAPWING_DRIVERS_HOST_ACPI_POWER_H
+#pragma once
 
 #include "drivers/host/acpi.h"
 
@@ -23,5 +22,3 @@ void acpi_read_power(paddr_t rsdp, acpi_map map, struct acpi_power *power);
 
 /* Switches the machine off; returns only when it does not go. `power` has no_off NULL. */
 void acpi_power_off(const struct acpi_power *power);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Text on a linear framebuffer of 32-bit pixels. Callers serialize. */
-#ifndef LAPWING_DRIVERS_HOST_FRAMEBUFFER_H
-#define LAPWING_DRIVERS_HOST_FRAMEBUFFER_H
+#pragma once
 
 #include "core/types.h"
 
@@ -13,5 +12,3 @@ bool host_framebuffer_init(void *pixels, uint32_t width, uint32_t height, uint32
 
 /* One byte: printable ASCII, CR, LF, BS or TAB; ANSI control sequences are swallowed. */
 void host_framebuffer_put(char byte);
-
-#endif

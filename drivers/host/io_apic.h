@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The host's I/O APICs: everything masked, but for the few inputs the hypervisor asks for. */
-#ifndef LAPWING_DRIVERS_HOST_IO_APIC_H
-#define LAPWING_DRIVERS_HOST_IO_APIC_H
+#pragma once
 
 #include "core/types.h"
 
@@ -11,5 +10,3 @@ void host_ioapic_add(paddr_t base, uint32_t gsi_base);
 /* Sends an input to one CPU. False: no I/O APIC has it, or the ID exceeds 8 bits. On the BSP. */
 bool host_ioapic_route(uint32_t gsi, uint32_t apic_id, uint8_t vector, bool active_low,
                        bool level_triggered);
-
-#endif

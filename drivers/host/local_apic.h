@@ -3,8 +3,7 @@
  * The local APIC of the processor this runs on: x2APIC mode where it exists, else xAPIC mode.
  * (apic/ is the other one, which guests see.)
  */
-#ifndef LAPWING_DRIVERS_HOST_LOCAL_APIC_H
-#define LAPWING_DRIVERS_HOST_LOCAL_APIC_H
+#pragma once
 
 #include "core/types.h"
 #include "core/x86.h"
@@ -46,5 +45,3 @@ static inline void host_apic_timer_deadline(uint64_t tsc_deadline)
 /* The timer interrupt comes when `count` bus clocks (not divided) have passed; 0 stops it. */
 void host_apic_timer_count(uint8_t vector, uint32_t count);
 uint32_t host_apic_timer_remaining(void);
-
-#endif

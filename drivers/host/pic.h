@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The legacy 8259 pair, which is only ever switched off. */
-#ifndef LAPWING_DRIVERS_HOST_PIC_H
-#define LAPWING_DRIVERS_HOST_PIC_H
+#pragma once
 
 #include "core/types.h"
 
 /* Moves both to `first_vector` (16 vectors, for their spurious interrupts) and masks every input.
  */
 void host_pic_disable(uint8_t first_vector);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The host's first two 16550s, 115200 8N1. Callers serialize each direction of each themselves. */
-#ifndef LAPWING_DRIVERS_HOST_UART_H
-#define LAPWING_DRIVERS_HOST_UART_H
+#pragma once
 
 #include "core/types.h"
 
@@ -33,5 +32,3 @@ int host_uart_receive(enum host_uart uart);
 
 /* Interrupt on received bytes. */
 void host_uart_enable_interrupt(enum host_uart uart, bool enable);
-
-#endif

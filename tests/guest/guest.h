@@ -41,8 +41,7 @@
  * "Bail out! reason", and the plan "1..N" first or last. A pass needs the expected outcome, a plan
  * that holds and no "not ok".
  */
-#ifndef GUEST_H
-#define GUEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -431,5 +430,3 @@ int strcmp(const char *a, const char *b);
 
 /* First byte after the guest's image. */
 extern char image_end[];
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A physical memory for tables that a test makes, and the making of them. */
-#ifndef HOST_ACPI_MEMORY_H
-#define HOST_ACPI_MEMORY_H
+#pragma once
 
 #include <string.h>
 
@@ -36,5 +35,3 @@ static void make_table(uint32_t at, const char *signature, uint32_t length)
     put(at + 4, length, 4);
     fix_checksum(at, length, 9);
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Histories: what guests and devices do to a small population, run on the engine and on a naive
  * second implementation side by side. */
-#ifndef APIC_HISTORY_H
-#define APIC_HISTORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ struct op {
  * forgets to end interrupts of class Bh. */
 size_t history_run(const struct op *ops, size_t count, enum apic_policy policy, bool planted,
                    const char **what);
-
-#endif

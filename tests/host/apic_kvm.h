@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel's in-kernel local APICs, driven without running a guest: a second opinion. */
-#ifndef APIC_KVM_H
-#define APIC_KVM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,5 +37,3 @@ int kvm_msi(struct kvm *kvm, uint64_t address, uint32_t data);
 
 /* A call of the same shape that does nothing, for measuring the way in and out. */
 void kvm_nothing(struct kvm *kvm);
-
-#endif

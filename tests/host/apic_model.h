@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who accepts a message, worked out APIC by APIC with lapic_accepts(): what the maps must equal. */
-#ifndef APIC_MODEL_H
-#define APIC_MODEL_H
+#pragma once
 
 #include "apic/accept.h"
 
@@ -14,5 +13,3 @@ uint64_t model_targets(const struct apic_identity *apics, unsigned count, enum a
 
 /* The identity an APIC has, read from its registers. */
 struct apic_identity model_identity(const struct lapic *lapic);
-
-#endif

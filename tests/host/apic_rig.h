@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A domain with APICs for host tests: memory, a clock the test sets, kicks counted. */
-#ifndef APIC_RIG_H
-#define APIC_RIG_H
+#pragma once
 
 #include "apic/domain.h"
 #include "apic/ioapic.h"
@@ -49,5 +48,3 @@ void rig_set(struct lapic *lapic, uint32_t reg, uint32_t value);
 bool rig_has(struct lapic *lapic, uint8_t vector);
 struct lapic_events rig_merge(struct lapic *lapic);
 bool rig_bit(struct lapic *lapic, uint32_t base, uint8_t vector);
-
-#endif

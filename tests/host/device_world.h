@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The world a guest device sees in a host test: a settable clock, and a record of what it did. */
-#ifndef TESTS_HOST_DEVICE_WORLD_H
-#define TESTS_HOST_DEVICE_WORLD_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,5 +84,3 @@ static inline void world_out(struct device_world *world, uint16_t port, uint8_t 
 {
     pio_bus_write(&world->bus, port, 1, value);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Small kernel files, made byte by byte, for the tests of the loaders. Include once per test. */
-#ifndef LAPWING_TESTS_HOST_IMAGE_BUILDER_H
-#define LAPWING_TESTS_HOST_IMAGE_BUILDER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -155,5 +154,3 @@ static inline const char *peek_text(uint64_t gpa)
         if (!image_load(boot, &ram, &start, &error))                                               \
             fail_msg("%s", error.text);                                                            \
     } while (0)
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs one instruction on this machine's own processor, as judge of the emulator. */
-#ifndef TESTS_HOST_NATIVE_H
-#define TESTS_HOST_NATIVE_H
+#pragma once
 
 #include <string.h>
 #include <sys/mman.h>
@@ -90,5 +89,3 @@ static inline void native_run(struct native *native, const uint8_t *insn, size_t
     memcpy(regs->gpr, native->out->gpr, sizeof regs->gpr);
     regs->rflags = native->out->rflags;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Measuring what an operation costs its processor: ticks of the TSC and VM exits, the mean of many.
  * A line "# bench NAME TICKS EXITS" says the result; tests/bench reads it.
  */
-#ifndef GUEST_BENCH_H
-#define GUEST_BENCH_H
+#pragma once
 
 #include "tests/guest/guest.h"
 
@@ -49,5 +48,3 @@ static inline void bench_report(const char *name, uint64_t ticks, uint64_t exits
         }                                                                                          \
         bench_report(name, ticks_, vm_exits() - exits_ - 1);                                       \
     } while (0)
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One inline function per instruction the compiler does not know, and the names of its operands. */
-#ifndef GUEST_CPU_H
-#define GUEST_CPU_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -245,5 +244,3 @@ static inline void lgdt(const void *table, uint16_t limit)
     struct table_register r = {limit, (unsigned long)table};
     asm volatile("lgdt %0" : : "m"(r) : "memory");
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Microsoft's TLFS as its guests see it: MSRs, call codes, statuses, and ways to call. */
-#ifndef GUEST_HV_H
-#define GUEST_HV_H
+#pragma once
 
 #include "tests/guest/guest.h"
 
@@ -76,5 +75,3 @@ static inline uint64_t hv_call_at(const void *page, uint64_t input, uint64_t rdx
                  : "memory");
     return result;
 }
-
-#endif

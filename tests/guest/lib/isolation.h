@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the guests of the group "isolation" agree on: VMs side by side with the same APIC IDs. */
-#ifndef GUEST_ISOLATION_H
-#define GUEST_ISOLATION_H
+#pragma once
 
 #include "tests/guest/lib/smp.h"
 
@@ -28,5 +27,3 @@ static inline void check_memory(uint64_t mark)
         right += MARKED[i] == mark * i;
     is_u64(right, MARKS, "words of memory that hold what was written");
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests on several processors: starting them, giving them work, counting what interrupts them. Long
    mode only. */
-#ifndef GUEST_SMP_H
-#define GUEST_SMP_H
+#pragma once
 
 #include "tests/guest/guest.h"
 
@@ -87,5 +86,3 @@ bool sent_to(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask)
         __atomic_signal_fence(__ATOMIC_SEQ_CST); /* what it says is there is read behind it */     \
         came_;                                                                                     \
     })
-
-#endif

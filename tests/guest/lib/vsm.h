@@ -3,8 +3,7 @@
  * Virtual Trust Levels for tests: enabling them, and running functions in the next higher one. All
  * levels run this program, with the same paging and descriptor tables unless a test says otherwise.
  */
-#ifndef GUEST_VSM_H
-#define GUEST_VSM_H
+#pragma once
 
 #include "tests/guest/lib/hv.h"
 
@@ -128,5 +127,3 @@ void vsm_use_assist(void);
  * VSM_INTERCEPT_VECTOR. Returns the SynIC's message page. */
 enum { VSM_INTERCEPT_VECTOR = 0x60 };
 uint8_t *vsm_use_synic(void);
-
-#endif
