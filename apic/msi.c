@@ -2,8 +2,6 @@
 /* MSI decoding (SDM Vol 3A, "Message Signalled Interrupts"). */
 #include "apic/msg.h"
 
-#include <stddef.h>
-
 enum {
     ADDRESS_PREFIX = 0xFEE,
     PREFIX_SHIFT = 20,

@@ -11,7 +11,6 @@
 #include "core/exception.h"
 #include "core/format.h"
 #include "core/interrupt.h"
-#include "core/layout.h"
 #include "core/log.h"
 #include "core/symbols.h"
 #include "core/time.h"

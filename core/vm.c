@@ -16,7 +16,6 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/sched.h"
-#include "core/string.h"
 #include "core/time.h"
 #include "core/trace.h"
 #include "core/vcpu.h"

@@ -8,7 +8,6 @@
 #include "core/config/config.h"
 #include "core/guest/machine.h"
 #include "core/guest/memory.h"
-#include "core/guest/start.h"
 #include "core/handover.h"
 #include "core/time.h"
 #include "core/types.h"

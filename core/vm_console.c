@@ -7,7 +7,6 @@
 #include "core/log.h"
 #include "core/monitor/monitor.h"
 #include "core/spinlock.h"
-#include "core/string.h"
 #include "core/vm.h"
 
 #define PARTIAL_LINE_NS 50000000ull

@@ -2,8 +2,6 @@
 /* The page-table walker. */
 #include "core/emulate/walk.h"
 
-#include <stddef.h>
-
 enum {
     CR0_WP = 1 << 16,
     CR4_PSE = 1 << 4,

@@ -2,8 +2,6 @@
 /* The guest's ACPI tables. Source: ACPI Specification 6.4, "ACPI Software Programming Model". */
 #include "core/guest/acpi.h"
 
-#include <stddef.h>
-
 #include "core/guest/layout.h"
 #include "core/string.h"
 

@@ -7,7 +7,6 @@
 
 #include "core/bits.h"
 #include "core/guest/cpuid_hypervisor.h"
-#include "core/string.h"
 #include "core/vcpu.h"
 #include "core/vm.h"
 #include "core/x86.h"

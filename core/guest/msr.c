@@ -4,7 +4,6 @@
 
 #include "core/bits.h"
 #include "core/guest/apic.h"
-#include "core/guest/cpuid.h"
 #include "core/hyperv/hyperv.h"
 #include "core/hyperv/tlfs.h"
 #include "core/string.h"

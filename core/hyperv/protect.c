@@ -9,7 +9,6 @@
 #include "core/hyperv/vtl.h"
 #include "core/memory.h"
 #include "core/remote.h"
-#include "core/string.h"
 
 /* HV_MAP_GPA_FLAGS, and the same bits in DefaultVtlProtectionMask. */
 enum { MAP_READ = 1, MAP_WRITE = 2, MAP_KERNEL = 4, MAP_USER = 8, MAP_ALL = 15 };

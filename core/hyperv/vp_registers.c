@@ -3,7 +3,6 @@
 #include "core/hyperv/vp_registers.h"
 
 #include "core/epoch.h"
-#include "core/guest/apic.h"
 #include "core/hyperv/vtl.h"
 #include "core/string.h"
 #include "core/x86.h"

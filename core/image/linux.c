@@ -4,7 +4,6 @@
 #include "core/image/plan.h"
 
 #include "core/guest/layout.h"
-#include "core/string.h"
 
 /* Fields of the setup header, which has the same place in a bzImage and in struct boot_params. */
 enum setup_header {

@@ -3,7 +3,6 @@
 #include "core/vm.h"
 #include "core/bits.h"
 #include "core/console.h"
-#include "core/format.h"
 #include "core/monitor/monitor.h"
 #include "core/remote.h"
 #include "core/sched.h"
