@@ -2,6 +2,7 @@
 /* The guest's ACPI tables. Source: ACPI Specification 6.4, "ACPI Software Programming Model". */
 #include "core/guest/acpi.h"
 
+#include "core/bits.h"
 #include "core/guest/layout.h"
 #include "core/string.h"
 
@@ -52,24 +53,7 @@ enum facs {
 enum fadt {
     FADT_FIRMWARE_CTRL = 36,
     FADT_DSDT = 40,
-    FADT_SCI_INT = 46,
-    FADT_PM1A_EVT_BLK = 56,
-    FADT_PM1A_CNT_BLK = 64,
-    FADT_PM_TMR_BLK = 76,
-    FADT_PM1_EVT_LEN = 88,
-    FADT_PM1_CNT_LEN = 89,
-    FADT_PM_TMR_LEN = 91,
-    FADT_P_LVL2_LAT = 96,
-    FADT_P_LVL3_LAT = 98,
-    FADT_CENTURY = 108,
-    FADT_IAPC_BOOT_ARCH = 109,
-    FADT_FLAGS = 112,
-    FADT_RESET_REG = 116,
-    FADT_RESET_VALUE = 128,
     FADT_X_DSDT = 140,
-    FADT_X_PM1A_EVT_BLK = 148,
-    FADT_X_PM1A_CNT_BLK = 172,
-    FADT_X_PM_TMR_BLK = 208,
     FADT_SIZE = 276,
     FADT_REVISION = 6,
 
@@ -97,11 +81,39 @@ enum fadt_flags {
     FLAG_HEADLESS = 1 << 12,
 };
 
-enum generic_address {
-    ADDRESS_SYSTEM_IO = 1,
-    ACCESS_BYTE = 1,
-    ACCESS_WORD = 2,
-    ACCESS_DWORD = 3,
+/* A generic address structure's first half: I/O space, width in bits, access size (1, 2 or 4 bytes
+ * by 1, 2 or 3). The port follows 4 bytes behind. */
+#define IO_PORT(bits, access) (1 | (bits) << 8 | (access) << 24)
+
+/* All but the addresses of other tables. SMI_CMD and the GPE blocks stay 0: the machine is always
+ * in ACPI mode and has no such events. */
+static const struct {
+    uint8_t at, bytes;
+    uint32_t value;
+} fadt_fields[] = {
+    {46, 2, GUEST_GSI_SCI},          /* SCI_INT */
+    {56, 4, GUEST_PORT_PM1_EVENT},   /* PM1a_EVT_BLK */
+    {64, 4, GUEST_PORT_PM1_CONTROL}, /* PM1a_CNT_BLK */
+    {76, 4, GUEST_PORT_PM_TIMER},    /* PM_TMR_BLK */
+    {88, 1, PM1_EVT_LENGTH},
+    {89, 1, PM1_CNT_LENGTH},
+    {91, 1, PM_TMR_LENGTH},
+    {96, 2, NO_C2},
+    {98, 2, NO_C3},
+    {108, 1, RTC_CENTURY},
+    {109, 2, BOOT_LEGACY_DEVICES | BOOT_NO_VGA}, /* IAPC_BOOT_ARCH */
+    {112, 4,
+     FLAG_WBINVD | FLAG_PROC_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_NO_FIXED_RTC |
+         FLAG_TIMER_32 | FLAG_RESET_REG | FLAG_HEADLESS},
+    {116, 4, IO_PORT(8, 1)}, /* RESET_REG */
+    {120, 4, GUEST_PORT_RESET},
+    {128, 1, GUEST_RESET_VALUE},
+    {148, 4, IO_PORT(PM1_EVT_LENGTH * 8, 2)}, /* X_PM1a_EVT_BLK */
+    {152, 4, GUEST_PORT_PM1_EVENT},
+    {172, 4, IO_PORT(PM1_CNT_LENGTH * 8, 2)}, /* X_PM1a_CNT_BLK */
+    {176, 4, GUEST_PORT_PM1_CONTROL},
+    {208, 4, IO_PORT(PM_TMR_LENGTH * 8, 3)}, /* X_PM_TMR_BLK */
+    {212, 4, GUEST_PORT_PM_TIMER},
 };
 
 enum madt {
@@ -213,32 +225,6 @@ static uint32_t add_dsdt(struct tables *t)
     return table;
 }
 
-static void set_port(struct tables *t, uint32_t at, uint16_t port, uint8_t bits, uint8_t access)
-{
-    set(t, at, ADDRESS_SYSTEM_IO, 1);
-    set(t, at + 1, bits, 1);
-    set(t, at + 3, access, 1);
-    set(t, at + 4, port, 8);
-}
-
-static void set_fixed_hardware(struct tables *t, uint32_t fadt)
-{
-    set(t, fadt + FADT_SCI_INT, GUEST_GSI_SCI, 2);
-    set(t, fadt + FADT_PM1A_EVT_BLK, GUEST_PORT_PM1_EVENT, 4);
-    set(t, fadt + FADT_PM1A_CNT_BLK, GUEST_PORT_PM1_CONTROL, 4);
-    set(t, fadt + FADT_PM_TMR_BLK, GUEST_PORT_PM_TIMER, 4);
-    set(t, fadt + FADT_PM1_EVT_LEN, PM1_EVT_LENGTH, 1);
-    set(t, fadt + FADT_PM1_CNT_LEN, PM1_CNT_LENGTH, 1);
-    set(t, fadt + FADT_PM_TMR_LEN, PM_TMR_LENGTH, 1);
-    set_port(t, fadt + FADT_X_PM1A_EVT_BLK, GUEST_PORT_PM1_EVENT, PM1_EVT_LENGTH * 8, ACCESS_WORD);
-    set_port(t, fadt + FADT_X_PM1A_CNT_BLK, GUEST_PORT_PM1_CONTROL, PM1_CNT_LENGTH * 8,
-             ACCESS_WORD);
-    set_port(t, fadt + FADT_X_PM_TMR_BLK, GUEST_PORT_PM_TIMER, PM_TMR_LENGTH * 8, ACCESS_DWORD);
-    set_port(t, fadt + FADT_RESET_REG, GUEST_PORT_RESET, 8, ACCESS_BYTE);
-    set(t, fadt + FADT_RESET_VALUE, GUEST_RESET_VALUE, 1);
-}
-
-/* SMI_CMD and the GPE blocks stay 0: the machine is always in ACPI mode and has no such events. */
 static uint32_t add_fadt(struct tables *t, uint32_t facs, uint32_t dsdt_table)
 {
     uint32_t fadt = begin(t, "FACP", FADT_REVISION);
@@ -247,15 +233,8 @@ static uint32_t add_fadt(struct tables *t, uint32_t facs, uint32_t dsdt_table)
     set(t, fadt + FADT_FIRMWARE_CTRL, address_of(facs), 4);
     set(t, fadt + FADT_DSDT, address_of(dsdt_table), 4);
     set(t, fadt + FADT_X_DSDT, address_of(dsdt_table), 8);
-    set_fixed_hardware(t, fadt);
-    set(t, fadt + FADT_P_LVL2_LAT, NO_C2, 2);
-    set(t, fadt + FADT_P_LVL3_LAT, NO_C3, 2);
-    set(t, fadt + FADT_CENTURY, RTC_CENTURY, 1);
-    set(t, fadt + FADT_IAPC_BOOT_ARCH, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 2);
-    set(t, fadt + FADT_FLAGS,
-        FLAG_WBINVD | FLAG_PROC_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON |
-            FLAG_NO_FIXED_RTC | FLAG_TIMER_32 | FLAG_RESET_REG | FLAG_HEADLESS,
-        4);
+    for (size_t i = 0; i < ARRAY_SIZE(fadt_fields); i++)
+        set(t, fadt + fadt_fields[i].at, fadt_fields[i].value, fadt_fields[i].bytes);
     end(t, fadt);
     return fadt;
 }
