@@ -15,19 +15,10 @@ enum {
     XAPIC_BROADCAST = 0xff,
 };
 
-static bool all_right;
-
 /* `sender` sends; afterwards exactly the processors in the mask have taken it, once. */
 static void send(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask)
 {
-    all_right &= sent_to(sender, destination, low & ICR_NMI ? low : low | VECTOR, mask);
-}
-
-static void done(const char *what)
-{
-    ok(all_right, "%s, %s, %s", boot_cpu.x2apic ? "x2APIC" : "xAPIC",
-       idle_halts ? "halted" : "running", what);
-    all_right = true;
+    smp_right &= sent_to(sender, destination, low & ICR_NMI ? low : low | VECTOR, mask);
 }
 
 static uint32_t logical_id(unsigned n)
@@ -43,7 +34,7 @@ static void pairs(uint32_t mode, const char *what)
     for (unsigned from = 0; from < CPUS; from++)
         for (unsigned to = 0; to < CPUS; to++)
             send(from, mode & ICR_LOGICAL ? logical_id(to) : cpus[to]->apic_id, mode, 1u << to);
-    done(what);
+    smp_done(what);
 }
 
 /* The destination plays no part. */
@@ -57,7 +48,7 @@ static void shorthands(void)
         send(from, other, ICR_OTHERS | ICR_NMI, EVERYONE & ~(1u << from));
         send(from, other, ICR_OTHERS | ICR_LOGICAL, EVERYONE & ~(1u << from));
     }
-    done("shorthands");
+    smp_done("shorthands");
 }
 
 static void broadcasts(void)
@@ -70,7 +61,7 @@ static void broadcasts(void)
         if (boot_cpu.x2apic)
             send(from, XAPIC_BROADCAST, 0, 0);
     }
-    done("broadcasts");
+    smp_done("broadcasts");
 }
 
 /* IDs that nobody has, next to those that somebody has. */
@@ -86,14 +77,14 @@ static void absent(void)
         send(1, 0xfe, 0, 0);
     }
     send(1, boot_cpu.x2apic ? 0x10 : 0xf0, ICR_LOGICAL, 0);
-    done("absent destinations");
+    smp_done("absent destinations");
 }
 
 static void subsets(uint32_t mode, const char *what)
 {
     for (unsigned mask = 0; mask <= EVERYONE; mask++)
         send(mask % CPUS, mask, mode | ICR_LOGICAL, mask);
-    done(what);
+    smp_done(what);
 }
 
 static void flat(uintptr_t argument)
@@ -136,7 +127,6 @@ static void to_x2apic(uintptr_t argument)
 
 void test_main(void)
 {
-    all_right = true;
     set_handler(VECTOR, count_ipi);
     smp_start();
     cpu_call_all(flat, 0);

@@ -26,22 +26,6 @@ enum {
     FLAT_DFR = -1,
 };
 
-static bool right;
-
-static void see(uint32_t seen, uint32_t expected, const char *what, unsigned n)
-{
-    if (seen != expected)
-        printf("# CPU %u, %s: saw 0x%x expected 0x%x\n", n, what, seen, expected);
-    right &= seen == expected;
-}
-
-static void done(const char *what)
-{
-    ok(right, "%s, %s, %s", boot_cpu.x2apic ? "x2APIC" : "xAPIC", idle_halts ? "halted" : "running",
-       what);
-    right = true;
-}
-
 /* ---- Sending as it stands, without the assert bit that ipi() adds ---- */
 
 struct command {
@@ -89,8 +73,8 @@ static void see_errors(uint32_t senders, unsigned sender, uint32_t receivers, un
     smp_sync();
     for (unsigned n = 0; n < CPUS; n++) {
         uint32_t expected = (n == sender ? senders : 0) | (mask >> n & 1 ? receivers : 0);
-        see(errors[n], expected, "ESR", n);
-        see(cpus[n]->count[ERROR_VECTOR], expected != 0, "error interrupts", n);
+        smp_see(errors[n], expected, "ESR", n);
+        smp_see(cpus[n]->count[ERROR_VECTOR], expected != 0, "error interrupts", n);
         cpus[n]->count[ERROR_VECTOR] = 0;
     }
 }
@@ -107,7 +91,7 @@ static void see_nothing(unsigned sender, uint32_t low)
     bool quiet = taken_by(VECTOR, 0, 0) & taken_by(NMI, 0, 0) & started(0, starts);
     if (!quiet)
         printf("# sent by CPU %u: ICR 0x%x\n", sender, low);
-    right &= quiet;
+    smp_right &= quiet;
 }
 
 /* ---- Destinations ---- */
@@ -166,7 +150,7 @@ static void dropped(void)
         remember_starts();
         everywhere(modes[i].mode, see_nothing);
         see_errors(0, 0, 0, 0);
-        done(modes[i].name);
+        smp_done(modes[i].name);
     }
 }
 
@@ -192,8 +176,8 @@ static void illegal(unsigned from, uint32_t destination, uint32_t low, unsigned 
 static void no_requests(uintptr_t argument)
 {
     (void)argument;
-    see(lapic_read(LAPIC_IRR) & 0xfffe, 0, "IRR bits 15:1", this_cpu()->number);
-    see(lapic_read(LAPIC_ICR) >> 12 & 1, 0, "ICR delivery status", this_cpu()->number);
+    smp_see(lapic_read(LAPIC_IRR) & 0xfffe, 0, "IRR bits 15:1", this_cpu()->number);
+    smp_see(lapic_read(LAPIC_ICR) >> 12 & 1, 0, "ICR delivery status", this_cpu()->number);
 }
 
 static void illegal_vectors(void)
@@ -217,11 +201,11 @@ static void illegal_vectors(void)
     command(1, cpus[2]->apic_id, ICR_NMI | 3);
     command(1, cpus[2]->apic_id, ICR_SMI | 3);
     smp_sync();
-    right &= taken_by(NMI, 1 << 2, 1);
+    smp_right &= taken_by(NMI, 1 << 2, 1);
     see_errors(0, 0, 0, 0);
     for (unsigned n = 0; n < CPUS; n++)
         cpu_call(cpus[n], no_requests, 0);
-    done("vectors 0 to 15 are errors of sender and receivers, and no requests");
+    smp_done("vectors 0 to 15 are errors of sender and receivers, and no requests");
 }
 
 /* Above the exceptions' vectors with an error code, whose handlers expect one. */
@@ -231,14 +215,14 @@ static void legal_vectors(void)
     for (unsigned i = 0; i < sizeof(vectors) / sizeof(*vectors); i++) {
         set_handler(vectors[i], count_ipi);
         for (unsigned from = 0; from < CPUS; from++) {
-            right &= sent_to(from, 0, ICR_ALL | vectors[i], EVERYONE);
-            right &=
+            smp_right &= sent_to(from, 0, ICR_ALL | vectors[i], EVERYONE);
+            smp_right &=
                 sent_to(from, cpus[CPUS - 1 - from]->apic_id, vectors[i], 1u << (CPUS - 1 - from));
         }
         set_handler(vectors[i], NULL);
     }
     see_errors(0, 0, 0, 0);
-    done("vectors from 16 on are legal");
+    smp_done("vectors from 16 on are legal");
 }
 
 /* ---- Lowest priority ---- */
@@ -246,8 +230,8 @@ static void legal_vectors(void)
 static void lowest(unsigned from, uint32_t destination, uint32_t low, unsigned candidates)
 {
     for (unsigned i = 0; i < CPUS; i++)
-        right &= sent_to(from, destination, low | ICR_LOWEST | (VECTOR + i),
-                         candidates ? lowest_of(candidates, VECTOR + i) : 0);
+        smp_right &= sent_to(from, destination, low | ICR_LOWEST | (VECTOR + i),
+                             candidates ? lowest_of(candidates, VECTOR + i) : 0);
 }
 
 /* In clusters the order is that of the bits of the logical IDs, whoever has them. */
@@ -275,12 +259,12 @@ static void lowest_in_xapic_mode(void)
     lowest(3, 0x1f, ICR_LOGICAL, 0);
     cpu_call_all(backwards, 0);
     for (unsigned i = 0; i < CPUS; i++)
-        right &= sent_to(1, 0x0f, ICR_LOGICAL | ICR_LOWEST | (VECTOR + i),
-                         1u << (CPUS - 1 - (VECTOR + i) % CPUS));
+        smp_right &= sent_to(1, 0x0f, ICR_LOGICAL | ICR_LOWEST | (VECTOR + i),
+                             1u << (CPUS - 1 - (VECTOR + i) % CPUS));
     cpu_call_all(set_dfr, (uintptr_t)FLAT_DFR);
     illegal(1, 0x0d, ICR_LOGICAL | ICR_LOWEST | 4, lowest_of(0xd, 4));
     see_errors(0, 0, 0, 0);
-    done("lowest priority: one of the candidates, by the vector");
+    smp_done("lowest priority: one of the candidates, by the vector");
 }
 
 static void refused(unsigned from, uint32_t low)
@@ -295,7 +279,7 @@ static void lowest_in_x2apic_mode(void)
     everywhere(ICR_LOWEST, refused);
     command(2, cpus[1]->apic_id, ICR_LOWEST | 5);
     see_errors(ESR_REDIRECTABLE, 2, 0, 0);
-    done("lowest priority is reserved: an error of the sender");
+    smp_done("lowest priority is reserved: an error of the sender");
 }
 
 /* ---- Software-disabled APICs ---- */
@@ -326,10 +310,10 @@ static void disabled(void)
         WAIT_UNTIL(cpus[n]->count[NMI] && cpus[other]->count[NMI], 100);
         cpu_call(cpus[n], write_svr, SVR_ENABLE | SPURIOUS);
         cpu_call(cpus[n], take_errors, 0);
-        see(errors[n], 0, "ESR after being disabled", n);
+        smp_see(errors[n], 0, "ESR after being disabled", n);
         smp_sync();
-        right &= taken_by(VECTOR, 1u << other, 1);
-        right &= taken_by(NMI, 1u << n | 1u << other, 1);
+        smp_right &= taken_by(VECTOR, 1u << other, 1);
+        smp_right &= taken_by(NMI, 1u << n | 1u << other, 1);
         cpu_call(cpus[n], write_error_lvt, 0); /* disabling has masked it */
         see_errors(ESR_SEND_ILLEGAL, other, 0, 0);
     }
@@ -342,7 +326,7 @@ static void disabled(void)
         cpus[1]->offline = false;
         cpu_call(cpus[1], write_svr, SVR_ENABLE | SPURIOUS);
     }
-    done("a software-disabled APIC sends all, takes NMIs and nothing with a vector");
+    smp_done("a software-disabled APIC sends all, takes NMIs and nothing with a vector");
 }
 
 /* ---- Other NMIs and vectors ---- */
@@ -351,12 +335,12 @@ static void disabled(void)
 static void nmi_shorthands(void)
 {
     for (unsigned from = 0; from < CPUS; from++) {
-        right &= sent_to(from, 0, ICR_NMI | ICR_SELF | VECTOR, 1u << from);
-        right &= sent_to(from, 0, ICR_NMI | ICR_ALL | VECTOR, EVERYONE);
-        right &= sent_to(from, 0, ICR_NMI | ICR_OTHERS | ICR_LEVEL, EVERYONE & ~(1u << from));
+        smp_right &= sent_to(from, 0, ICR_NMI | ICR_SELF | VECTOR, 1u << from);
+        smp_right &= sent_to(from, 0, ICR_NMI | ICR_ALL | VECTOR, EVERYONE);
+        smp_right &= sent_to(from, 0, ICR_NMI | ICR_OTHERS | ICR_LEVEL, EVERYONE & ~(1u << from));
     }
-    right &= taken_by(VECTOR, 0, 0);
-    done("NMI by every shorthand, whatever the vector");
+    smp_right &= taken_by(VECTOR, 0, 0);
+    smp_done("NMI by every shorthand, whatever the vector");
 }
 
 /* ---- INIT between all pairs ---- */
@@ -378,13 +362,13 @@ static void init_pairs(uint32_t mode, const char *what)
             delay_us(100);
             see_nothing(from, mode | ICR_INIT);
             command(from, id, mode | ICR_STARTUP | STARTUP_PAGE);
-            right &= started(1u << to, starts);
+            smp_right &= started(1u << to, starts);
             cpus[to]->offline = false;
             remember_starts();
             command(from, id, mode | ICR_STARTUP | STARTUP_PAGE);
             see_nothing(from, mode | ICR_STARTUP);
         }
-    done(what);
+    smp_done(what);
 }
 
 static void again(uintptr_t argument)
@@ -412,12 +396,12 @@ static void refuses(uintptr_t argument)
     for (unsigned bit = 0; bit < 32; bit++) {
         bool reserved = bit == 13 || bit == 16 || bit == 17 || bit >= 20;
         if (reserved)
-            see(try_wrmsr(MSR_X2APIC + LAPIC_ICR / 16, id | VECTOR | 1u << bit).vector, GP,
-                "ICR with a reserved bit", n);
+            smp_see(try_wrmsr(MSR_X2APIC + LAPIC_ICR / 16, id | VECTOR | 1u << bit).vector, GP,
+                    "ICR with a reserved bit", n);
     }
     for (unsigned bit = 8; bit < 64; bit++)
-        see(try_wrmsr(SELF_IPI, VECTOR | 1ull << bit).vector, GP, "SELF IPI with a reserved bit",
-            n);
+        smp_see(try_wrmsr(SELF_IPI, VECTOR | 1ull << bit).vector, GP,
+                "SELF IPI with a reserved bit", n);
 }
 
 static void send_self_ipi(uintptr_t vector)
@@ -430,15 +414,15 @@ static void reserved_bits(void)
     for (unsigned n = 0; n < CPUS; n++) {
         cpu_call(cpus[n], refuses, 0);
         smp_sync();
-        right &= taken_by(VECTOR, 0, 0);
-        right &= sent_to(n, cpus[n]->apic_id, 1 << 12 | VECTOR, 1u << n);
+        smp_right &= taken_by(VECTOR, 0, 0);
+        smp_right &= sent_to(n, cpus[n]->apic_id, 1 << 12 | VECTOR, 1u << n);
         cpu_call(cpus[n], send_self_ipi, VECTOR);
         smp_sync();
-        right &= taken_by(VECTOR, 1u << n, 1);
+        smp_right &= taken_by(VECTOR, 1u << n, 1);
         cpu_call(cpus[n], send_self_ipi, n);
         see_errors(ESR_SEND_ILLEGAL, n, ESR_RECEIVE_ILLEGAL, 1u << n);
     }
-    done("reserved bits fault and send nothing; SELF IPI");
+    smp_done("reserved bits fault and send nothing; SELF IPI");
 }
 
 /* They are ignored, and read 0. */
@@ -446,15 +430,15 @@ static void ignored_bits(void)
 {
     for (unsigned from = 0; from < CPUS; from++)
         for (unsigned bit = 12; bit < 32; bit += bit == 13 ? 3 : bit == 17 ? 3 : 1)
-            right &= sent_to(from, cpus[(from + bit) % CPUS]->apic_id, 1u << bit | VECTOR,
-                             1u << (from + bit) % CPUS);
+            smp_right &= sent_to(from, cpus[(from + bit) % CPUS]->apic_id, 1u << bit | VECTOR,
+                                 1u << (from + bit) % CPUS);
     lapic_write(LAPIC_ICR_HIGH, UINT32_MAX);
     lapic_write(LAPIC_ICR, 0xfff33000 | ICR_SELF | VECTOR);
-    see(lapic_read(LAPIC_ICR), ICR_SELF | VECTOR, "ICR after reserved bits", 0);
-    see(lapic_read(LAPIC_ICR_HIGH), 0xff000000, "its upper half", 0);
+    smp_see(lapic_read(LAPIC_ICR), ICR_SELF | VECTOR, "ICR after reserved bits", 0);
+    smp_see(lapic_read(LAPIC_ICR_HIGH), 0xff000000, "its upper half", 0);
     smp_sync();
-    right &= taken_by(VECTOR, 1, 1);
-    done("reserved bits are ignored");
+    smp_right &= taken_by(VECTOR, 1, 1);
+    smp_done("reserved bits are ignored");
 }
 
 static void in_either_mode(void)
@@ -491,7 +475,6 @@ static void to_x2apic(uintptr_t argument)
 
 void test_main(void)
 {
-    right = true;
     for (unsigned i = 0; i < CPUS; i++)
         set_handler(VECTOR + i, count_ipi);
     set_handler(ERROR_VECTOR, count_ipi);

@@ -129,26 +129,17 @@ static void expect_from(unsigned uart_times, unsigned clock_times)
     retarget = NOBODY;
 }
 
-static bool right;
-
-static void see(uint32_t seen, uint32_t expected, const char *what)
-{
-    if (seen != expected)
-        printf("# %s: saw 0x%x expected 0x%x\n", what, seen, expected);
-    right &= seen == expected;
-}
-
 /* Everything has come; exactly those in the mask took so many each. */
 static void see_takers(uint64_t mask, unsigned times)
 {
     delay_us(500);
     smp_sync();
-    right &= taken_by(VECTOR, mask, times);
+    smp_right &= taken_by(VECTOR, mask, times);
 }
 
 static void see_remote_irr(unsigned pin, bool expected, const char *what)
 {
-    see(!!(entry(pin) & REMOTE_IRR), expected, what);
+    smp_see(!!(entry(pin) & REMOTE_IRR), expected, what, 0);
 }
 
 static void done(const char *what)
@@ -157,9 +148,7 @@ static void done(const char *what)
     lower_clock();
     ioapic_route(UART_PIN, IOAPIC_MASKED, 0);
     ioapic_route(CLOCK_PIN, IOAPIC_MASKED, 0);
-    ok(right, "%s, %s: %s", boot_cpu.x2apic ? "x2APIC" : "xAPIC", idle_halts ? "halted" : "running",
-       what);
-    right = true;
+    smp_done(what);
 }
 
 static void route_uart(unsigned n, uint32_t flags)
@@ -177,10 +166,10 @@ static void each(void)
             route_uart(n, 0);
             raise_uart();
             see_takers(1u << n, times);
-            see(!!(uart_entry & REMOTE_IRR), true, "remote IRR in the handler");
-            see(tmr, true, "TMR in the handler");
-            see(isr, true, "ISR in the handler");
-            see(irr, false, "IRR in the handler");
+            smp_see(!!(uart_entry & REMOTE_IRR), true, "remote IRR in the handler", 0);
+            smp_see(tmr, true, "TMR in the handler", 0);
+            smp_see(isr, true, "ISR in the handler", 0);
+            smp_see(irr, false, "IRR in the handler", 0);
             see_remote_irr(UART_PIN, false, "remote IRR after the last EOI");
         }
     done("one more interrupt after each EOI while the line is asserted");
@@ -211,9 +200,9 @@ static void see_held(uintptr_t argument)
 {
     (void)argument;
     WAIT_UNTIL(lapic_bit(LAPIC_IRR, VECTOR), 100);
-    see(lapic_bit(LAPIC_IRR, VECTOR), true, "IRR while TPR holds");
-    see(lapic_bit(LAPIC_TMR, VECTOR), true, "TMR while TPR holds");
-    see(lapic_bit(LAPIC_ISR, VECTOR), false, "ISR while TPR holds");
+    smp_see(lapic_bit(LAPIC_IRR, VECTOR), true, "IRR while TPR holds", 0);
+    smp_see(lapic_bit(LAPIC_TMR, VECTOR), true, "TMR while TPR holds", 0);
+    smp_see(lapic_bit(LAPIC_ISR, VECTOR), false, "ISR while TPR holds", 0);
 }
 
 static void held(void)
@@ -225,7 +214,7 @@ static void held(void)
         cpu_call(cpus[n], raise_tpr, VECTOR & 0xf0);
         raise_uart();
         cpu_call(cpus[n], see_held, 0);
-        see(total, 0, "interrupts while TPR holds");
+        smp_see(total, 0, "interrupts while TPR holds", 0);
         see_remote_irr(UART_PIN, true, "remote IRR while TPR holds");
         lower_uart();
         see_remote_irr(UART_PIN, true, "remote IRR when the line is released meanwhile");
@@ -279,8 +268,8 @@ static void shared(void)
         see_remote_irr(CLOCK_PIN, true, "remote IRR of the clock");
         cpu_call(cpus[n], raise_tpr, 0);
         see_takers(1u << n, 3);
-        see(!!(uart_entry & REMOTE_IRR), false, "remote IRR of the UART in the third");
-        see(!!(clock_entry & REMOTE_IRR), true, "remote IRR of the clock in the third");
+        smp_see(!!(uart_entry & REMOTE_IRR), false, "remote IRR of the UART in the third", 0);
+        smp_see(!!(clock_entry & REMOTE_IRR), true, "remote IRR of the clock in the third", 0);
         see_remote_irr(CLOCK_PIN, false, "remote IRR of the clock after it");
     }
     done("two lines with one vector: again until both are released");
@@ -300,7 +289,7 @@ static void directed_eoi(unsigned vector)
 
 static void suppressed(void)
 {
-    see(lapic_read(LAPIC_VERSION) >> 24 & 1, 1, "version bit 24");
+    smp_see(lapic_read(LAPIC_VERSION) >> 24 & 1, 1, "version bit 24", 0);
     for (unsigned n = 0; n < CPUS; n++) {
         cpu_call(cpus[n], write_svr, SVR_SUPPRESS | SVR_ENABLE | SPURIOUS);
         expect_from(3, 1);
@@ -308,7 +297,7 @@ static void suppressed(void)
         raise_uart();
         for (unsigned nth = 1; nth <= 3; nth++) {
             see_takers(1u << n, 1);
-            see(total, nth, "interrupts until a directed EOI");
+            smp_see(total, nth, "interrupts until a directed EOI", 0);
             see_remote_irr(UART_PIN, true, "remote IRR after a suppressed EOI");
             directed_eoi(VECTOR + 1);
             see_takers(0, 0);
@@ -395,7 +384,6 @@ static void to_x2apic(uintptr_t argument)
 
 void test_main(void)
 {
-    right = true;
     set_handler(VECTOR, on_level);
     smp_start();
     outb(IER, 0);

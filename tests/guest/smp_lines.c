@@ -25,22 +25,6 @@ enum {
     ESR_RECEIVE_ILLEGAL = 1 << 6,
 };
 
-static bool right;
-
-static void see(uint32_t seen, uint32_t expected, const char *what, unsigned number)
-{
-    if (seen != expected)
-        printf("# %s %u: saw 0x%x expected 0x%x\n", what, number, seen, expected);
-    right &= seen == expected;
-}
-
-static void done(const char *what)
-{
-    ok(right, "%s, %s: %s", boot_cpu.x2apic ? "x2APIC" : "xAPIC", idle_halts ? "halted" : "running",
-       what);
-    right = true;
-}
-
 static void set_line(unsigned line, bool level)
 {
     outb((uint16_t)(LINES + line), level);
@@ -137,15 +121,15 @@ static void all_at_once(bool suppressed, const char *what)
     cpu_call_all(write_svr, (suppressed ? SVR_SUPPRESS : 0) | SVR_ENABLE | SPURIOUS);
     cpu_call_all(drive, 0);
     smp_sync();
-    see(wrong, 0, "rises that were not taken once, of", COUNT * ROUNDS);
+    smp_see(wrong, 0, "rises that were not taken once, of", COUNT * ROUNDS);
     for (unsigned n = 0; n < COUNT; n++) {
-        see(count[n], ROUNDS, "interrupts of line", FIRST + n);
-        see(remote_irr(FIRST + n), false, "remote IRR of line", FIRST + n);
+        smp_see(count[n], ROUNDS, "interrupts of line", FIRST + n);
+        smp_see(remote_irr(FIRST + n), false, "remote IRR of line", FIRST + n);
         route(FIRST + n, IOAPIC_MASKED, 0);
     }
     cpu_call_all(write_svr, SVR_ENABLE | SPURIOUS);
     directed = false;
-    done(what);
+    smp_done(what);
 }
 
 /* ---- Held in service ---- */
@@ -177,7 +161,7 @@ static void release(const unsigned times[CPUS])
     delay_us(500);
     smp_sync();
     for (unsigned n = 0; n < CPUS; n++) {
-        see(cpus[n]->count[SHARED], times[n], "interrupts of CPU", n);
+        smp_see(cpus[n]->count[SHARED], times[n], "interrupts of CPU", n);
         cpus[n]->count[SHARED] = 0;
     }
     held = released = 0;
@@ -193,18 +177,18 @@ static void one_vector_on_two(void)
     raise(LINE_A, 1 << A);
     raise(LINE_B, 1 << A | 1 << B);
     set_line(LINE_A, false);
-    see(remote_irr(LINE_A), true, "remote IRR in service, of line", LINE_A);
-    see(remote_irr(LINE_B), true, "remote IRR in service, of line", LINE_B);
+    smp_see(remote_irr(LINE_A), true, "remote IRR in service, of line", LINE_A);
+    smp_see(remote_irr(LINE_B), true, "remote IRR in service, of line", LINE_B);
     released = 1 << A;
     WAIT_UNTIL(!remote_irr(LINE_A), 1000);
-    see(remote_irr(LINE_A), false, "remote IRR after the EOI, of line", LINE_A);
-    see(remote_irr(LINE_B), true, "remote IRR, sent again, of line", LINE_B);
+    smp_see(remote_irr(LINE_A), false, "remote IRR after the EOI, of line", LINE_A);
+    smp_see(remote_irr(LINE_B), true, "remote IRR, sent again, of line", LINE_B);
     set_line(LINE_B, false);
     release((const unsigned[CPUS]){0, 1, 2, 0});
-    see(remote_irr(LINE_B), false, "remote IRR after all EOIs, of line", LINE_B);
+    smp_see(remote_irr(LINE_B), false, "remote IRR after all EOIs, of line", LINE_B);
     route(LINE_A, IOAPIC_MASKED, 0);
     route(LINE_B, IOAPIC_MASKED, 0);
-    done("an EOI ends its vector wherever it is in service");
+    smp_done("an EOI ends its vector wherever it is in service");
 }
 
 static void changed_in_service(void)
@@ -216,21 +200,21 @@ static void changed_in_service(void)
         route(FIRST, SHARED | IOAPIC_LEVEL, cpus[n]->apic_id);
         raise(FIRST, 1u << n);
         write_low(FIRST, SHARED | IOAPIC_LEVEL | IOAPIC_MASKED);
-        see(remote_irr(FIRST), true, "remote IRR of a line that was masked, to CPU", n);
+        smp_see(remote_irr(FIRST), true, "remote IRR of a line that was masked, to CPU", n);
         release(once);
-        see(remote_irr(FIRST), false, "remote IRR after the EOI while masked, to CPU", n);
+        smp_see(remote_irr(FIRST), false, "remote IRR after the EOI while masked, to CPU", n);
         write_low(FIRST, SHARED | IOAPIC_LEVEL);
         raise(FIRST, 1u << n);
         write_low(FIRST, SHARED | IOAPIC_MASKED);
-        see(remote_irr(FIRST), false, "remote IRR of an edge-triggered line, to CPU", n);
+        smp_see(remote_irr(FIRST), false, "remote IRR of an edge-triggered line, to CPU", n);
         write_low(FIRST, SHARED | IOAPIC_LEVEL);
-        see(remote_irr(FIRST), true, "remote IRR of one that was sent anew, to CPU", n);
+        smp_see(remote_irr(FIRST), true, "remote IRR of one that was sent anew, to CPU", n);
         set_line(FIRST, false);
         release(twice);
-        see(remote_irr(FIRST), false, "remote IRR in the end, to CPU", n);
+        smp_see(remote_irr(FIRST), false, "remote IRR in the end, to CPU", n);
         route(FIRST, IOAPIC_MASKED, 0);
     }
-    done("masked in service, unmasked, made edge-triggered and level-triggered again");
+    smp_done("masked in service, unmasked, made edge-triggered and level-triggered again");
 }
 
 /* ---- What else an entry can send ---- */
@@ -249,7 +233,7 @@ static void pulse(unsigned n, uint32_t low)
     route(FIRST, low | IOAPIC_LEVEL, cpus[n]->apic_id);
     set_line(FIRST, true);
     delay_us(300);
-    see(remote_irr(FIRST), false, "remote IRR of what needs no EOI, mode", low >> 8);
+    smp_see(remote_irr(FIRST), false, "remote IRR of what needs no EOI, mode", low >> 8);
     set_line(FIRST, false);
     route(FIRST, IOAPIC_MASKED, 0);
 }
@@ -264,26 +248,26 @@ static void other_modes(void)
         pulse(n, ICR_NMI | SHARED);
         pulse(n, ICR_NMI);
         smp_sync();
-        right &= taken_by(NMI, 1u << n, 2);
+        smp_right &= taken_by(NMI, 1u << n, 2);
         pulse(n, ICR_SMI);
         pulse(n, RESERVED_3 | SHARED);
         pulse(n, RESERVED_6 | STARTUP_PAGE);
         smp_sync();
-        right &= taken_by(NMI, 0, 0) & taken_by(SHARED, 0, 0) & started(0, before);
+        smp_right &= taken_by(NMI, 0, 0) & taken_by(SHARED, 0, 0) & started(0, before);
         cpu_call(cpus[n], take_errors, 0);
         pulse(n, 9);
         cpu_call(cpus[n], take_errors, 0);
-        see(esr, ESR_RECEIVE_ILLEGAL, "ESR after an illegal vector, of CPU", n);
+        smp_see(esr, ESR_RECEIVE_ILLEGAL, "ESR after an illegal vector, of CPU", n);
         pulse(n, ICR_INIT);
         cpus[n]->offline = true;
         smp_sync();
-        right &= started(0, before);
+        smp_right &= started(0, before);
         ipi(cpus[n]->apic_id, ICR_STARTUP | STARTUP_PAGE);
-        right &= started(1u << n, before);
+        smp_right &= started(1u << n, before);
         cpus[n]->offline = false;
         smp_sync();
     }
-    done("entries with NMI, INIT, SMI, reserved modes and an illegal vector");
+    smp_done("entries with NMI, INIT, SMI, reserved modes and an illegal vector");
 }
 
 static void in_either_mode(void)
@@ -307,7 +291,6 @@ static void to_x2apic(uintptr_t argument)
 
 void test_main(void)
 {
-    right = true;
     for (unsigned n = 0; n < COUNT; n++)
         set_handler(VECTOR + 16 * n, on_line);
     set_handler(SHARED, on_held);

@@ -18,20 +18,12 @@ enum {
     STORM_VECTOR = 0x50,
 };
 
-static bool right;
 static volatile bool stop;
-
-static void see(uint32_t seen, uint32_t expected, const char *what, unsigned number)
-{
-    if (seen != expected)
-        printf("# %s 0x%x: saw 0x%x expected 0x%x\n", what, number, seen, expected);
-    right &= seen == expected;
-}
 
 static void done(const char *what)
 {
-    ok(right, "CPU %u, %s: %s", this_cpu()->number, boot_cpu.x2apic ? "x2APIC" : "xAPIC", what);
-    right = true;
+    ok(smp_right, "CPU %u, %s: %s", this_cpu()->number, boot_cpu.x2apic ? "x2APIC" : "xAPIC", what);
+    smp_right = true;
 }
 
 /* The first, second and third of those that wait for work. */
@@ -117,11 +109,11 @@ static void on_spurious(struct trap_frame *frame)
 
 static void see_taken(unsigned nth, unsigned vector)
 {
-    see(taken[nth].vector, vector, "taken", nth);
-    see(taken[nth].ppr, vector & 0xf0, "PPR in the handler of", vector);
-    see(taken[nth].irr, false, "IRR in the handler of", vector);
-    see(taken[nth].isr, true, "ISR in the handler of", vector);
-    see(taken[nth].tmr, false, "TMR in the handler of", vector);
+    smp_see(taken[nth].vector, vector, "taken", nth);
+    smp_see(taken[nth].ppr, vector & 0xf0, "PPR in the handler of", vector);
+    smp_see(taken[nth].irr, false, "IRR in the handler of", vector);
+    smp_see(taken[nth].isr, true, "ISR in the handler of", vector);
+    smp_see(taken[nth].tmr, false, "TMR in the handler of", vector);
 }
 
 static void use_handlers(trap_handler *handler)
@@ -164,20 +156,20 @@ static void held_by_tpr(unsigned vector, uintptr_t (*release)(unsigned))
     unsigned class = vector & 0xf0;
     times = 0;
     lapic_write(LAPIC_TPR, class | 0x3);
-    see((uint32_t)read_cr8(), class >> 4, "CR8 at", vector);
+    smp_see((uint32_t)read_cr8(), class >> 4, "CR8 at", vector);
     receive(vector);
-    see(times, 0, "interrupts held by TPR, of", vector);
-    see(lapic_read(LAPIC_PPR), class | 0x3, "PPR while TPR holds", vector);
-    see(lapic_bit(LAPIC_ISR, vector), false, "ISR while TPR holds", vector);
+    smp_see(times, 0, "interrupts held by TPR, of", vector);
+    smp_see(lapic_read(LAPIC_PPR), class | 0x3, "PPR while TPR holds", vector);
+    smp_see(lapic_bit(LAPIC_ISR, vector), false, "ISR while TPR holds", vector);
     lapic_write(LAPIC_TPR, class);
     write_cr8(class >> 4);
-    see(times, 0, "interrupts held by an equal class, of", vector);
+    smp_see(times, 0, "interrupts held by an equal class, of", vector);
     uintptr_t behind = release(class - 0x10);
-    see(times, 1, "interrupts after the release of", vector);
-    see((uint32_t)taken[0].ip, (uint32_t)behind, "place of", vector);
+    smp_see(times, 1, "interrupts after the release of", vector);
+    smp_see((uint32_t)taken[0].ip, (uint32_t)behind, "place of", vector);
     see_taken(0, vector);
-    see(lapic_read(LAPIC_PPR), class - 0x10, "PPR after", vector);
-    see(lapic_bit(LAPIC_ISR, vector), false, "ISR after", vector);
+    smp_see(lapic_read(LAPIC_PPR), class - 0x10, "PPR after", vector);
+    smp_see(lapic_bit(LAPIC_ISR, vector), false, "ISR after", vector);
 }
 
 static void task_priority(void)
@@ -199,18 +191,18 @@ static void held_by_both(void)
         cli();
         write_cr8(8);
         self_ipi(0x75);
-        see(lapic_bit(LAPIC_IRR, 0x75), true, "IRR behind a self-IPI", 0x75);
+        smp_see(lapic_bit(LAPIC_IRR, 0x75), true, "IRR behind a self-IPI", 0x75);
         receive(0x76);
         if (first) {
             sti_nop();
-            see(times, 0, "interrupts with TPR holding", first);
+            smp_see(times, 0, "interrupts with TPR holding", first);
             write_cr8(0);
         } else {
             write_cr8(0);
-            see(times, 0, "interrupts with IF clear", first);
+            smp_see(times, 0, "interrupts with IF clear", first);
             sti_nop();
         }
-        see(times, 2, "interrupts after", first);
+        smp_see(times, 2, "interrupts after", first);
         see_taken(0, 0x76);
         see_taken(1, 0x75);
         sti();
@@ -227,11 +219,11 @@ static void on_ppr(struct trap_frame *frame)
     note(frame);
     for (unsigned i = 0; i < sizeof(tprs) / sizeof(*tprs); i++) {
         lapic_write(LAPIC_TPR, tprs[i][0]);
-        see(lapic_read(LAPIC_PPR), tprs[i][1], "PPR in service with TPR", tprs[i][0]);
-        see(lapic_read(LAPIC_TPR), tprs[i][0], "TPR written with", tprs[i][0]);
+        smp_see(lapic_read(LAPIC_PPR), tprs[i][1], "PPR in service with TPR", tprs[i][0]);
+        smp_see(lapic_read(LAPIC_TPR), tprs[i][0], "TPR written with", tprs[i][0]);
     }
     lapic_eoi();
-    see(lapic_read(LAPIC_PPR), 0xff, "PPR after EOI with TPR", 0xff);
+    smp_see(lapic_read(LAPIC_PPR), 0xff, "PPR after EOI with TPR", 0xff);
 }
 
 static void processor_priority(void)
@@ -242,7 +234,7 @@ static void processor_priority(void)
     WAIT_UNTIL(times == 1, 1000);
     see_taken(0, 0x6a);
     lapic_write(LAPIC_TPR, 0);
-    see(lapic_read(LAPIC_PPR), 0, "PPR with TPR", 0);
+    smp_see(lapic_read(LAPIC_PPR), 0, "PPR with TPR", 0);
     done("PPR");
 }
 
@@ -259,9 +251,9 @@ static void see_in_service(unsigned count)
         uint32_t expected = 0;
         for (unsigned i = 0; i < count; i++)
             expected |= nested[i] / 32 == word ? 1u << nested[i] % 32 : 0;
-        see(lapic_read(LAPIC_ISR + word * 16), expected, "ISR word", word);
+        smp_see(lapic_read(LAPIC_ISR + word * 16), expected, "ISR word", word);
     }
-    see(lapic_read(LAPIC_PPR), count ? nested[count - 1] & 0xf0u : 0, "PPR at depth", count);
+    smp_see(lapic_read(LAPIC_PPR), count ? nested[count - 1] & 0xf0u : 0, "PPR at depth", count);
 }
 
 /* Each lets the next higher one in; an interrupt of the own class and a lower one wait. */
@@ -296,10 +288,10 @@ static void nesting(void)
     times = depth = 0;
     let_send(nested[0]);
     WAIT_UNTIL(times == 2 * DEPTH, 1000);
-    see(times, 2 * DEPTH, "nested interrupts", 0);
+    smp_see(times, 2 * DEPTH, "nested interrupts", 0);
     for (unsigned i = 0; i < DEPTH; i++) {
         see_taken(i, nested[i]);
-        see(taken[DEPTH + i].vector, nested[DEPTH - 1 - i] ^ 0x8u, "after the EOI", i);
+        smp_see(taken[DEPTH + i].vector, nested[DEPTH - 1 - i] ^ 0x8u, "after the EOI", i);
     }
     see_in_service(0);
     done("only higher classes interrupt a handler, each EOI lets the next in");
@@ -327,7 +319,7 @@ static void see_words(unsigned bank, unsigned only, const char *what)
         uint32_t expected = bank == LAPIC_IRR ? pending[word] : 0;
         if (only && only / 32 == word)
             expected |= 1u << only % 32;
-        see(bank_word(bank, word), expected, what, word);
+        smp_see(bank_word(bank, word), expected, what, word);
     }
 }
 
@@ -354,12 +346,12 @@ static void all_words(void)
     }
     see_words(LAPIC_IRR, 0, "IRR before, word");
     see_words(LAPIC_ISR, 0, "ISR before, word");
-    see(lapic_read(LAPIC_PPR), 0xf0, "PPR before", 0);
-    see(times, 0, "interrupts before", 0);
+    smp_see(lapic_read(LAPIC_PPR), 0xf0, "PPR before", 0);
+    smp_see(times, 0, "interrupts before", 0);
     write_cr8(0);
-    see(times, WORDS, "interrupts after", 0);
+    smp_see(times, WORDS, "interrupts after", 0);
     for (unsigned nth = 0; nth < WORDS; nth++)
-        see(taken[nth].vector, spread(WORDS - 1 - nth), "taken", nth);
+        smp_see(taken[nth].vector, spread(WORDS - 1 - nth), "taken", nth);
     set_handler(spread(0), NULL);
     done("IRR, ISR and TMR of vectors in all words");
 }
@@ -374,18 +366,18 @@ static void no_effect(void)
     receive(0x47);
     lapic_eoi();
     lapic_eoi();
-    see(lapic_bit(LAPIC_IRR, 0x47), true, "IRR after an EOI for nothing", 0x47);
+    smp_see(lapic_bit(LAPIC_IRR, 0x47), true, "IRR after an EOI for nothing", 0x47);
     lapic_write(LAPIC_SVR, SPURIOUS);
-    see(lapic_bit(LAPIC_IRR, 0x47), true, "IRR when disabled", 0x47);
+    smp_see(lapic_bit(LAPIC_IRR, 0x47), true, "IRR when disabled", 0x47);
     let_send(0x57);
     write_cr8(0);
-    see(times, 1, "interrupts when disabled", 0);
+    smp_see(times, 1, "interrupts when disabled", 0);
     see_taken(0, 0x47);
     lapic_enable();
     set_handler(SPURIOUS, on_spurious);
     delay_us(200);
-    see(times, 1, "interrupts when enabled again", 0);
-    see(spurious, 0, "spurious interrupts", 0);
+    smp_see(times, 1, "interrupts when enabled again", 0);
+    smp_see(spurious, 0, "spurious interrupts", 0);
     done("EOI for nothing; what was pending when the APIC was disabled");
 }
 
@@ -423,8 +415,8 @@ static void halted(void)
     sti_hlt();
     woken = true;
     cpu_wait(sender);
-    see(sent_while_halted, false, "woken by", 0x51);
-    see(times, 2, "interrupts", 0);
+    smp_see(sent_while_halted, false, "woken by", 0x51);
+    smp_see(times, 2, "interrupts", 0);
     see_taken(0, 0x71);
     see_taken(1, 0x51);
     done("what TPR holds does not end HLT, what is higher does");
@@ -491,9 +483,9 @@ static void storm(void)
     lapic_write(LAPIC_TPR, 0);
     for (unsigned n = 0; n < SENDERS; n++) {
         cpu_wait(other(1 + n));
-        see(this_cpu()->count[STORM_VECTOR + n] - before[n], STORM, "messages of sender", n);
+        smp_see(this_cpu()->count[STORM_VECTOR + n] - before[n], STORM, "messages of sender", n);
     }
-    see(violations, 0, "interrupts while closed or with a wrong PPR", 0);
+    smp_see(violations, 0, "interrupts while closed or with a wrong PPR", 0);
     done("TPR and CR8 opened and closed under messages of two others");
 }
 
@@ -505,7 +497,6 @@ static void on_this(uintptr_t argument)
 {
     (void)argument;
     stop = finished = false;
-    right = true;
     cpu_begin(other(0), serve, 0);
     task_priority();
     held_by_both();

@@ -292,3 +292,19 @@ void smp_start(void)
             bail_out("the processor with ID 0x%x came up %u times, expected once", ap_ids[n],
                      cpus[n]->starts);
 }
+
+bool smp_right = true;
+
+void smp_see(uint32_t seen, uint32_t expected, const char *what, unsigned number)
+{
+    if (seen != expected)
+        printf("# %s %u: saw 0x%x expected 0x%x\n", what, number, seen, expected);
+    smp_right &= seen == expected;
+}
+
+void smp_done(const char *what)
+{
+    ok(smp_right, "%s, %s: %s", boot_cpu.x2apic ? "x2APIC" : "xAPIC",
+       idle_halts ? "halted" : "running", what);
+    smp_right = true;
+}

@@ -76,6 +76,13 @@ bool taken_by(unsigned vector, uint64_t mask, unsigned times);
 /* Let a processor send this; true when exactly those in the mask have taken it, once. */
 bool sent_to(unsigned sender, uint32_t destination, uint32_t low, uint64_t mask);
 
+/* Whether all was right since the last smp_done(). The second says what else was seen. */
+extern bool smp_right;
+void smp_see(uint32_t seen, uint32_t expected, const char *what, unsigned number);
+
+/* A test's result, with the APICs' mode and how processors idle. */
+void smp_done(const char *what);
+
 /* Wait, with PAUSE and interrupts as they are, for a condition or the end of guest time. */
 #define WAIT_UNTIL(condition, timeout_ms)                                                          \
     ({                                                                                             \
