@@ -153,7 +153,8 @@ void vcpu_set_start(struct vcpu *vcpu, const struct guest_start *start)
     vmx_set(vmx, VMX_EFER, long_mode ? EFER_LME | EFER_LMA : 0);
     vmx_set(vmx, VMX_RIP, start->rip);
     vmx_set(vmx, VMX_RSP, start->rsp);
-    vmx_set_gdtr(vmx, (struct vmx_table){.base = start->gdt_base, .limit = start->gdt_limit});
+    vmx_set_table(vmx, VMX_TABLE_GDTR,
+                  (struct vmx_table){.base = start->gdt_base, .limit = start->gdt_limit});
     vmx_set_segment(vmx, VMX_CS, &code);
     for (unsigned i = VMX_ES; i <= VMX_GS; i++)
         if (i != VMX_CS)

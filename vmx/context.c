@@ -160,8 +160,8 @@ static void reset_segments(struct vmx_context *ctx)
     struct vmx_segment tr = {.limit = 0xffff, .access = ACCESS_TSS_BUSY};
     vmx_set_segment(ctx, VMX_LDTR, &ldtr);
     vmx_set_segment(ctx, VMX_TR, &tr);
-    vmx_set_gdtr(ctx, (struct vmx_table){.limit = 0xffff});
-    vmx_set_idtr(ctx, (struct vmx_table){.limit = 0xffff});
+    vmx_set_table(ctx, VMX_TABLE_GDTR, (struct vmx_table){.limit = 0xffff});
+    vmx_set_table(ctx, VMX_TABLE_IDTR, (struct vmx_table){.limit = 0xffff});
 }
 
 static void reset_msrs(struct vmx_context *ctx)

@@ -90,8 +90,8 @@ static void dump_segments(struct vmx_context *ctx)
         log_error("%-4s %04x base %016lx limit %08x access %05x", names[i], s.selector, s.base,
                   s.limit, s.access);
     }
-    struct vmx_table gdtr = vmx_get_gdtr(ctx);
-    struct vmx_table idtr = vmx_get_idtr(ctx);
+    struct vmx_table gdtr = vmx_get_table(ctx, VMX_TABLE_GDTR);
+    struct vmx_table idtr = vmx_get_table(ctx, VMX_TABLE_IDTR);
     log_error("gdtr base %016lx limit %04x, idtr base %016lx limit %04x", gdtr.base, gdtr.limit,
               idtr.base, idtr.limit);
 }

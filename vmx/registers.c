@@ -195,30 +195,20 @@ void vmx_set_segment(struct vmx_context *ctx, enum vmx_segment_name name,
     vmcs_write(GUEST_ES_SELECTOR.code + 2 * name, segment->selector);
 }
 
-struct vmx_table vmx_get_gdtr(struct vmx_context *ctx)
+struct vmx_table vmx_get_table(struct vmx_context *ctx, enum vmx_table_register which)
 {
     assert_current(ctx);
-    return (struct vmx_table){vmread(GUEST_GDTR_BASE), vmread32(GUEST_GDTR_LIMIT)};
+    return (struct vmx_table){
+        .base = vmcs_read(GUEST_GDTR_BASE.code + 2 * which),
+        .limit = vmcs_read(GUEST_GDTR_LIMIT.code + 2 * which),
+    };
 }
 
-struct vmx_table vmx_get_idtr(struct vmx_context *ctx)
+void vmx_set_table(struct vmx_context *ctx, enum vmx_table_register which, struct vmx_table table)
 {
     assert_current(ctx);
-    return (struct vmx_table){vmread(GUEST_IDTR_BASE), vmread32(GUEST_IDTR_LIMIT)};
-}
-
-void vmx_set_gdtr(struct vmx_context *ctx, struct vmx_table table)
-{
-    assert_current(ctx);
-    vmwrite(GUEST_GDTR_BASE, table.base);
-    vmwrite32(GUEST_GDTR_LIMIT, table.limit);
-}
-
-void vmx_set_idtr(struct vmx_context *ctx, struct vmx_table table)
-{
-    assert_current(ctx);
-    vmwrite(GUEST_IDTR_BASE, table.base);
-    vmwrite32(GUEST_IDTR_LIMIT, table.limit);
+    vmcs_write(GUEST_GDTR_BASE.code + 2 * which, table.base);
+    vmcs_write(GUEST_GDTR_LIMIT.code + 2 * which, table.limit);
 }
 
 unsigned vmx_cpl(struct vmx_context *ctx)

@@ -267,7 +267,7 @@ static void load_selectors(struct task_exit *t, unsigned cpl)
 static struct vmx_table table_of(struct task_exit *t, uint16_t selector)
 {
     if (!(selector & SELECTOR_LDT))
-        return vmx_get_gdtr(t->ctx);
+        return vmx_get_table(t->ctx, VMX_TABLE_GDTR);
     struct vmx_segment ldtr = vmx_get_segment(t->ctx, VMX_LDTR);
     if (ldtr.access & SEGMENT_UNUSABLE)
         return (struct vmx_table){0};

@@ -200,10 +200,8 @@ void vmx_set(struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);
 struct vmx_segment vmx_get_segment(struct vmx_context *ctx, enum vmx_segment_name name);
 void vmx_set_segment(struct vmx_context *ctx, enum vmx_segment_name name,
                      const struct vmx_segment *segment);
-struct vmx_table vmx_get_gdtr(struct vmx_context *ctx);
-struct vmx_table vmx_get_idtr(struct vmx_context *ctx);
-void vmx_set_gdtr(struct vmx_context *ctx, struct vmx_table table);
-void vmx_set_idtr(struct vmx_context *ctx, struct vmx_table table);
+struct vmx_table vmx_get_table(struct vmx_context *ctx, enum vmx_table_register which);
+void vmx_set_table(struct vmx_context *ctx, enum vmx_table_register which, struct vmx_table table);
 
 /* Whether the register can hold the value at all, for this guest and whatever the others hold. */
 bool vmx_value_allowed(const struct vmx_context *ctx, enum vmx_reg reg, uint64_t value);

@@ -396,6 +396,11 @@ static enum hv_status write_msr(const struct hv_register_access *access, uint32_
 
 /* ---- All of them ----------------------------------------------------------------------------- */
 
+static enum vmx_table_register table_of(uint32_t name)
+{
+    return name == REG_IDTR ? VMX_TABLE_IDTR : VMX_TABLE_GDTR;
+}
+
 static bool is_gpr(uint32_t name)
 {
     return name >= REG_RAX && name <= REG_R15 && name != REG_RAX + (uint32_t)VMX_GPR_RSP;
@@ -477,8 +482,7 @@ enum hv_status hv_get_register(const struct hv_register_access *access, uint32_t
 
         memcpy(value, &out, sizeof(*value));
     } else if (name == REG_IDTR || name == REG_GDTR) {
-        struct vmx_table table =
-            name == REG_IDTR ? vmx_get_idtr(&ctx->vmx) : vmx_get_gdtr(&ctx->vmx);
+        struct vmx_table table = vmx_get_table(&ctx->vmx, table_of(name));
 
         *value = (struct hv_value){.low = (uint64_t)table.limit << 48, .high = table.base};
     } else {
@@ -533,10 +537,7 @@ static enum hv_status set_table(struct context *ctx, uint32_t name, const struct
 
     if ((uint64_t)((int64_t)(table.base << 16) >> 16) != table.base)
         return HV_INVALID_REGISTER_VALUE;
-    if (name == REG_IDTR)
-        vmx_set_idtr(&ctx->vmx, table);
-    else
-        vmx_set_gdtr(&ctx->vmx, table);
+    vmx_set_table(&ctx->vmx, table_of(name), table);
     return HV_SUCCESS;
 }
 

@@ -50,8 +50,8 @@ static bool set_segments(struct vmx_context *vmx, const struct hv_initial_contex
 
 static void set_tables(struct vmx_context *vmx, const struct hv_initial_context *initial)
 {
-    vmx_set_idtr(vmx, (struct vmx_table){initial->idtr.base, initial->idtr.limit});
-    vmx_set_gdtr(vmx, (struct vmx_table){initial->gdtr.base, initial->gdtr.limit});
+    vmx_set_table(vmx, VMX_TABLE_IDTR, (struct vmx_table){initial->idtr.base, initial->idtr.limit});
+    vmx_set_table(vmx, VMX_TABLE_GDTR, (struct vmx_table){initial->gdtr.base, initial->gdtr.limit});
 }
 
 static bool set_registers(struct vmx_context *vmx, const struct hv_initial_context *initial)
