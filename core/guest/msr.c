@@ -82,36 +82,28 @@ static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, u
         return hv_rdmsr(vcpu, msr, value);
     switch (msr) {
     case MSR_IA32_TSC:
-        *value = vm_time_tsc(vcpu->vm) + vcpu->msrs.tsc_adjust;
-        return VMX_NEXT;
+        return msr_is(value, vm_time_tsc(vcpu->vm) + vcpu->msrs.tsc_adjust);
     case MSR_IA32_TSC_ADJUST:
-        *value = vcpu->msrs.tsc_adjust;
-        return VMX_NEXT;
+        return msr_is(value, vcpu->msrs.tsc_adjust);
     case MSR_IA32_TSC_DEADLINE:
-        *value = read_deadline(vcpu);
-        return VMX_NEXT;
+        return msr_is(value, read_deadline(vcpu));
     case MSR_IA32_APIC_BASE:
-        *value = ctx->lapic.base;
-        return VMX_NEXT;
+        return msr_is(value, ctx->lapic.base);
     case MSR_IA32_MISC_ENABLE:
-        *value = vcpu->msrs.misc_enable;
-        return VMX_NEXT;
+        return msr_is(value, vcpu->msrs.misc_enable);
     case MSR_IA32_BIOS_SIGN_ID: /* the guest sees and loads no microcode */
     case MSR_IA32_PLATFORM_ID:
     case MSR_IA32_MCG_CAP: /* no error-reporting banks */
     case MSR_IA32_DEBUGCTL:
-        *value = 0;
-        return VMX_NEXT;
+        return msr_is(value, 0);
     case MSR_IA32_MCG_STATUS:
-        *value = vcpu->msrs.mcg_status;
-        return VMX_NEXT;
+        return msr_is(value, vcpu->msrs.mcg_status);
     case MSR_IA32_XSS:
         *value = 0;
         return ok_or_gp(ctx->vmx.policy.xsaves);
     default:
         if (mtrr_has(msr)) {
-            *value = mtrr_read(&vcpu->msrs.mtrr, msr);
-            return VMX_NEXT;
+            return msr_is(value, mtrr_read(&vcpu->msrs.mtrr, msr));
         }
         return vmx_msr_read(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }

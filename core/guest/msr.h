@@ -18,6 +18,13 @@ struct guest_msrs {
 
 void guest_msrs_reset(struct guest_msrs *msrs);
 
+/* RDMSR of one that is @is. */
+static inline enum vmx_action msr_is(uint64_t *value, uint64_t is)
+{
+    *value = is;
+    return VMX_NEXT;
+}
+
 /*
  * RDMSR and WRMSR of the context that is active on @vcpu, by the CPU that runs it: VMX_NEXT or
  * VMX_RAISE_GP. What is not known here does not exist: #GP. SDM Vol 4.

@@ -198,57 +198,41 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 
     switch (msr) {
     case HV_MSR_GUEST_OS_ID:
-        *value = vtl_of(vcpu)->guest_os_id;
-        return VMX_NEXT;
+        return msr_is(value, vtl_of(vcpu)->guest_os_id);
     case HV_MSR_HYPERCALL:
-        *value = vtl_of(vcpu)->hypercall.msr;
-        return VMX_NEXT;
+        return msr_is(value, vtl_of(vcpu)->hypercall.msr);
     case HV_MSR_VP_INDEX:
-        *value = vcpu->index;
-        return VMX_NEXT;
+        return msr_is(value, vcpu->index);
     case HV_MSR_RESET:
     case HV_MSR_EOM:
-        *value = 0;
-        return VMX_NEXT;
+        return msr_is(value, 0);
     case HV_MSR_TIME_REF_COUNT:
-        *value = hv_time(vm);
-        return VMX_NEXT;
+        return msr_is(value, hv_time(vm));
     case HV_MSR_REFERENCE_TSC:
-        *value = vtl_of(vcpu)->reference_tsc.msr;
-        return VMX_NEXT;
+        return msr_is(value, vtl_of(vcpu)->reference_tsc.msr);
     case HV_MSR_TSC_FREQUENCY:
     case HV_MSR_APIC_FREQUENCY: /* the timer's input clock is the TSC's */
-        *value = vm->tsc_hz;
-        return VMX_NEXT;
+        return msr_is(value, vm->tsc_hz);
     case HV_MSR_ICR:
-        *value = read_icr(&vcpu->active->lapic);
-        return VMX_NEXT;
+        return msr_is(value, read_icr(&vcpu->active->lapic));
     case HV_MSR_TPR:
-        *value = vcpu->active->lapic.regs[APIC_TPR / 4];
-        return VMX_NEXT;
+        return msr_is(value, vcpu->active->lapic.regs[APIC_TPR / 4]);
     case HV_MSR_VP_ASSIST_PAGE:
-        *value = hv->assist_page.msr;
-        return VMX_NEXT;
+        return msr_is(value, hv->assist_page.msr);
     case HV_MSR_SCONTROL:
-        *value = hv->synic.control;
-        return VMX_NEXT;
+        return msr_is(value, hv->synic.control);
     case HV_MSR_SVERSION:
-        *value = SYNIC_VERSION;
-        return VMX_NEXT;
+        return msr_is(value, SYNIC_VERSION);
     case HV_MSR_SIEFP:
-        *value = hv->event_flags.msr;
-        return VMX_NEXT;
+        return msr_is(value, hv->event_flags.msr);
     case HV_MSR_SIMP:
-        *value = hv->messages.msr;
-        return VMX_NEXT;
+        return msr_is(value, hv->messages.msr);
     case HV_MSR_CRASH_CTL:
-        *value = hv_crash_capabilities();
-        return VMX_NEXT;
+        return msr_is(value, hv_crash_capabilities());
     default:
         if (msr - HV_MSR_CRASH_P0 >= HV_CRASH_PARAMETERS)
             return read_own(vcpu, msr, value);
-        *value = vm->hv->crash[msr - HV_MSR_CRASH_P0];
-        return VMX_NEXT;
+        return msr_is(value, vm->hv->crash[msr - HV_MSR_CRASH_P0]);
     }
 }
 

@@ -430,31 +430,23 @@ static enum hv_status get_rare(const struct hv_register_access *access, uint32_t
     case REG_PENDING_EVENT3:
         return HV_SUCCESS;
     case REG_ACTIVITY:
-        value->low = get_activity(ctx);
-        return HV_SUCCESS;
+        return hv_is(value, get_activity(ctx));
     case REG_TSC_FREQUENCY:
     case REG_APIC_FREQUENCY:
-        value->low = vm->tsc_hz;
-        return HV_SUCCESS;
+        return hv_is(value, vm->tsc_hz);
     case REG_PENDING_INTERRUPTION:
-        value->low = get_interruption(ctx);
-        return HV_SUCCESS;
+        return hv_is(value, get_interruption(ctx));
     case REG_INTERRUPT_STATE:
-        value->low = get_interrupt_state(ctx);
-        return HV_SUCCESS;
+        return hv_is(value, get_interrupt_state(ctx));
     case REG_PENDING_DEBUG:
-        value->low = get_pending_debug(ctx);
-        return HV_SUCCESS;
+        return hv_is(value, get_pending_debug(ctx));
     case REG_CR8:
     case REG_INTERMEDIATE_CR8:
-        value->low = lapic_read_cr8(&ctx->lapic);
-        return HV_SUCCESS;
+        return hv_is(value, lapic_read_cr8(&ctx->lapic));
     case REG_XFEM:
-        value->low = vmx_get(&ctx->vmx, VMX_XCR0);
-        return HV_SUCCESS;
+        return hv_is(value, vmx_get(&ctx->vmx, VMX_XCR0));
     case REG_INITIAL_APIC_ID:
-        value->low = ctx->vcpu->apic_id;
-        return HV_SUCCESS;
+        return hv_is(value, ctx->vcpu->apic_id);
     default:
         return HV_INVALID_PARAMETER;
     }

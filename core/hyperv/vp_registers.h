@@ -9,6 +9,13 @@ struct hv_value {
     uint64_t low, high;
 };
 
+/* Reading a register that is @is. */
+static inline enum hv_status hv_is(struct hv_value *value, uint64_t is)
+{
+    value->low = is;
+    return HV_SUCCESS;
+}
+
 /*
  * One access, carried out by the CPU that owns the processor of @ctx, which is loaded there. @ctx
  * is the VTL that the caller names. *value is read or written; HV_INVALID_PARAMETER if there is no

@@ -62,23 +62,17 @@ enum hv_status hv_get_vsm_register(const struct hv_register_access *access, uint
 
     switch (name) {
     case REG_CODE_PAGE_OFFSETS:
-        value->low = access->long_mode ? HV_CODE_PAGE_OFFSETS_64 : HV_CODE_PAGE_OFFSETS_32;
-        return HV_SUCCESS;
+        return hv_is(value, access->long_mode ? HV_CODE_PAGE_OFFSETS_64 : HV_CODE_PAGE_OFFSETS_32);
     case REG_VP_STATUS:
-        value->low = vp_status(ctx->vcpu);
-        return HV_SUCCESS;
+        return hv_is(value, vp_status(ctx->vcpu));
     case REG_PARTITION_STATUS:
-        value->low = partition_status(ctx->vcpu->vm);
-        return HV_SUCCESS;
+        return hv_is(value, partition_status(ctx->vcpu->vm));
     case REG_CAPABILITIES:
-        value->low = capabilities(ctx);
-        return HV_SUCCESS;
+        return hv_is(value, capabilities(ctx));
     case REG_GUEST_PARTITION_CONFIG:
-        value->low = ctx->vcpu->vm->vtls - 1;
-        return HV_SUCCESS;
+        return hv_is(value, ctx->vcpu->vm->vtls - 1);
     case REG_WAIT_FOR_TLB_LOCK:
-        value->low = hv->waits_for_tlb;
-        return HV_SUCCESS;
+        return hv_is(value, hv->waits_for_tlb);
     case REG_ISOLATION_CAPABILITIES: /* as CPUID leaf 4000000CH: none */
         return HV_SUCCESS;
     default:
@@ -89,28 +83,21 @@ enum hv_status hv_get_vsm_register(const struct hv_register_access *access, uint
     if (is_secure_config(name)) {
         if (name - REG_SECURE_CONFIG_VTL0 >= ctx->vtl)
             return HV_INVALID_PARAMETER;
-        value->low = hv->secure[name - REG_SECURE_CONFIG_VTL0];
-        return HV_SUCCESS;
+        return hv_is(value, hv->secure[name - REG_SECURE_CONFIG_VTL0]);
     }
     switch (name) {
     case REG_VINA:
-        value->low = hv->vina;
-        return HV_SUCCESS;
+        return hv_is(value, hv->vina);
     case REG_PARTITION_CONFIG:
-        value->low = ctx->vcpu->vm->hv->vtl[ctx->vtl].config;
-        return HV_SUCCESS;
+        return hv_is(value, ctx->vcpu->vm->hv->vtl[ctx->vtl].config);
     case REG_CR_CONTROL:
-        value->low = hv->intercepts;
-        return HV_SUCCESS;
+        return hv_is(value, hv->intercepts);
     case REG_CR0_MASK:
-        value->low = hv->cr0_mask;
-        return HV_SUCCESS;
+        return hv_is(value, hv->cr0_mask);
     case REG_CR4_MASK:
-        value->low = hv->cr4_mask;
-        return HV_SUCCESS;
+        return hv_is(value, hv->cr4_mask);
     case REG_MISC_ENABLE_MASK:
-        value->low = hv->misc_enable_mask;
-        return HV_SUCCESS;
+        return hv_is(value, hv->misc_enable_mask);
     default:
         return HV_INVALID_PARAMETER;
     }
