@@ -228,9 +228,8 @@ static void run_group(const struct handover *handover, uint32_t first, uint32_t 
     }
     trace_flush();
     if (memory_statistics().free != free_before)
-        log_error("lapwing: %llu of %llu bytes of free memory are left after vm %s",
-                  (unsigned long long)memory_statistics().free, (unsigned long long)free_before,
-                  handover->config.vms[first].name);
+        log_error("lapwing: %lu of %lu bytes of free memory are left after vm %s",
+                  memory_statistics().free, free_before, handover->config.vms[first].name);
 }
 
 /* All groups, until one says that it is the last; returns what it says. */

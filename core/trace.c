@@ -179,8 +179,8 @@ void trace_end(void)
     if (!is_on())
         return;
     send_rest();
-    log_print(port.lost > 0 ? LOG_ERROR : LOG_INFO, "trace: %llu events sent, %llu lost",
-              (unsigned long long)port.sent, (unsigned long long)port.lost);
+    log_print(port.lost > 0 ? LOG_ERROR : LOG_INFO, "trace: %lu events sent, %lu lost", port.sent,
+              port.lost);
 }
 
 /* ---- The beginning --------------------------------------------------------------------------- */
@@ -223,7 +223,7 @@ static void send_vm(const struct config *config, uint32_t number)
 
 static void send_header(const struct config *config)
 {
-    send_text("lapwing-trace %d\ntsc_hz %llu\n", VERSION, (unsigned long long)time_tsc_hz());
+    send_text("lapwing-trace %d\ntsc_hz %lu\n", VERSION, time_tsc_hz());
     for (uint32_t i = 0; i < config->vm_count; i++)
         send_vm(config, i);
     for (unsigned i = 0; i < VMX_EXIT_REASONS; i++)

@@ -153,9 +153,8 @@ static bool make(struct vm *vm, const struct handover *handover)
     if (!add_memory(vm)) {
         struct memory_statistics s = memory_statistics();
 
-        log_error("vm %s: no memory for a guest of %llu MiB: %llu MiB are free", vm->config->name,
-                  (unsigned long long)(vm->config->memory >> 20),
-                  (unsigned long long)(s.free >> 20));
+        log_error("vm %s: no memory for a guest of %lu MiB: %lu MiB are free", vm->config->name,
+                  vm->config->memory >> 20, s.free >> 20);
         return false;
     }
     guest_apic_init_domain(vm);

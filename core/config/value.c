@@ -331,7 +331,7 @@ static void with_unit(uint64_t number, const struct unit *units, char *buf, size
 {
     while (units[1].name && number % units->factor)
         units++;
-    format_string(buf, size, "%llu%s", (unsigned long long)(number / units->factor), units->name);
+    format_string(buf, size, "%lu%s", number / units->factor, units->name);
 }
 
 static void expected_range(const struct config_key *key, const char *what, const struct unit *units,
@@ -362,8 +362,8 @@ void config_expected(const struct config_key *key, char *buf, size_t size)
         expected_range(key, "number", no_units, "", buf, size);
         return;
     case CONFIG_KIND_ADDRESS:
-        format_string(buf, size, "an address from 0x%llx to 0x%llx, such as 0x100000",
-                      (unsigned long long)key->min, (unsigned long long)key->max);
+        format_string(buf, size, "an address from 0x%lx to 0x%lx, such as 0x100000", key->min,
+                      key->max);
         return;
     case CONFIG_KIND_SIZE:
         expected_range(key, "size", size_units, ", such as 512M", buf, size);

@@ -126,8 +126,8 @@ static enum vmx_action no_table(const struct linear_walk *w, gva_t gla)
 
     if (refused(vcpu, w->entry, gla, w->write ? VMX_ACCESS_WRITE : 0, true, &action))
         return action;
-    log_error("vm %s: vcpu %u: a paging structure for 0x%llx is not in the guest's RAM",
-              vcpu->vm->config->name, vcpu->index, (unsigned long long)gla);
+    log_error("vm %s: vcpu %u: a paging structure for 0x%lx is not in the guest's RAM",
+              vcpu->vm->config->name, vcpu->index, gla);
     vm_stop(vcpu->vm, VM_ERROR, 0);
     return VMX_STOP;
 }

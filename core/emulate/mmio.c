@@ -72,10 +72,9 @@ static uint8_t stack_size(struct vmx_context *vmx, enum insn_mode mode)
 static enum vmx_action stop(struct vcpu *vcpu, const struct vmx_ept_violation *violation,
                             const char *why)
 {
-    log_error("vm %s: vcpu %u: RIP 0x%llx: access to 0x%llx, where there is no RAM: %s",
-              vcpu->vm->config->name, vcpu->index,
-              (unsigned long long)vmx_get(&vcpu->active->vmx, VMX_RIP),
-              (unsigned long long)violation->gpa, why);
+    log_error("vm %s: vcpu %u: RIP 0x%lx: access to 0x%lx, where there is no RAM: %s",
+              vcpu->vm->config->name, vcpu->index, vmx_get(&vcpu->active->vmx, VMX_RIP),
+              violation->gpa, why);
     vm_stop(vcpu->vm, VM_ERROR, 0);
     return VMX_STOP;
 }

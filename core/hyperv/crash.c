@@ -65,9 +65,8 @@ void hv_crash(struct vcpu *vcpu, uint64_t control)
     if (!(control & CRASH_NOTIFY) || vm->hv->crashes == REPORTS_MAX)
         return;
     vm->hv->crashes++;
-    log_error("vm %s: the guest reports a crash: 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx",
-              vm->config->name, (unsigned long long)p[0], (unsigned long long)p[1],
-              (unsigned long long)p[2], (unsigned long long)p[3], (unsigned long long)p[4]);
+    log_error("vm %s: the guest reports a crash: 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx", vm->config->name,
+              p[0], p[1], p[2], p[3], p[4]);
     if ((control & CRASH_MESSAGE) && p[MESSAGE_LENGTH] <= HV_PAGE_SIZE)
         show_message(vcpu, p[MESSAGE_GPA], p[MESSAGE_LENGTH]);
 }

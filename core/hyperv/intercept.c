@@ -148,8 +148,8 @@ static void send_memory_intercept(struct vcpu *vcpu, struct context *to,
 
 static enum vmx_action stop_without_handler(struct vcpu *vcpu, gpa_t gpa)
 {
-    log_error("vm %s: vcpu %u: access to 0x%llx, which is denied by a VTL that it does not have",
-              vcpu->vm->config->name, vcpu->index, (unsigned long long)gpa);
+    log_error("vm %s: vcpu %u: access to 0x%lx, which is denied by a VTL that it does not have",
+              vcpu->vm->config->name, vcpu->index, gpa);
     vm_stop(vcpu->vm, VM_ERROR, 0);
     return VMX_STOP;
 }

@@ -134,7 +134,7 @@ static void show_timer(void)
     else if (next <= sight.now)
         add(&text, "is due");
     else
-        add(&text, "%llu us left", (unsigned long long)tsc_to_ns(next - sight.now) / 1000);
+        add(&text, "%lu us left", tsc_to_ns(next - sight.now) / 1000);
     console_print("    timer: %s, initial count %u, divided by %u: %s", modes[lvt >> 17 & 3],
                   reg(APIC_TIMER_INITIAL), 1u << sight.lapic.timer.divide, text.bytes);
 }
@@ -172,10 +172,9 @@ static void show_identity(void)
     uint32_t dfr = reg(APIC_DFR) >> 28;
 
     console_print("  vcpu %u VTL %u: APIC ID %xh (32-bit ID %xh), mode %s, software-%s, base "
-                  "%llx%s",
+                  "%lx%s",
                   sight.ctx->vcpu->index, sight.ctx->vtl, id, lapic->id32, modes[mode],
-                  lapic_enabled(lapic) ? "enabled" : "disabled",
-                  (unsigned long long)(lapic->base & APIC_BASE_ADDRESS),
+                  lapic_enabled(lapic) ? "enabled" : "disabled", lapic->base & APIC_BASE_ADDRESS,
                   lapic->base & APIC_BASE_BSP ? ", BSP" : "");
     if (mode == APIC_X2APIC)
         console_print("    LDR %08x: cluster %u, bit %04x", reg(APIC_LDR), reg(APIC_LDR) >> 16,

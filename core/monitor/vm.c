@@ -78,11 +78,11 @@ static void show_processor(struct vcpu *vcpu)
     struct cpu *home = atomic_load(&vcpu->sched.home);
 
     remote_call(home, look, &sight);
-    console_print("  vcpu %u: APIC ID %xh, on CPU %u: %s, VTL %u of %xh, %s, cs:rip %x:%llx, "
-                  "cr3 %llx%s",
+    console_print("  vcpu %u: APIC ID %xh, on CPU %u: %s, VTL %u of %xh, %s, cs:rip %x:%lx, "
+                  "cr3 %lx%s",
                   vcpu->index, vcpu->apic_id, home->index, state_of(&sight), sight.vtl, sight.vtls,
-                  sight.mode, sight.cs, (unsigned long long)sight.rip,
-                  (unsigned long long)sight.cr3, sight.nmis > 0 ? ", an NMI waits" : "");
+                  sight.mode, sight.cs, sight.rip, sight.cr3,
+                  sight.nmis > 0 ? ", an NMI waits" : "");
 }
 
 void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *chosen)
@@ -93,11 +93,10 @@ void monitor_show_vms(struct vm *const *vms, uint32_t count, const struct vm *ch
 
         if (vm == NULL)
             continue;
-        console_print("%c %u: vm %s: %llu MiB, %llu.%03u s of its time, %u vCPUs, %u VTLs%s",
-                      vm == chosen ? '*' : ' ', i, vm->config->name,
-                      (unsigned long long)(vm->config->memory >> 20),
-                      (unsigned long long)(ms / 1000), (unsigned)(ms % 1000), vm->vcpu_count,
-                      vm->vtls, vm == vm_console_focus() ? ", gets what is typed" : "");
+        console_print("%c %u: vm %s: %lu MiB, %lu.%03u s of its time, %u vCPUs, %u VTLs%s",
+                      vm == chosen ? '*' : ' ', i, vm->config->name, vm->config->memory >> 20,
+                      ms / 1000, (unsigned)(ms % 1000), vm->vcpu_count, vm->vtls,
+                      vm == vm_console_focus() ? ", gets what is typed" : "");
         for (uint32_t v = 0; v < vm->vcpu_count; v++)
             show_processor(vm->vcpus[v]);
     }
@@ -126,8 +125,7 @@ static void show_reason(const char *name, uint64_t total, uint64_t before, uint6
     uint64_t us = tsc_to_ns(tsc) / 1000;
 
     if (total > 0)
-        console_print("  %14llu %12llu/s  %s", (unsigned long long)total,
-                      (unsigned long long)(us > 0 ? (total - before) * 1000000 / us : 0),
+        console_print("  %14lu %12lu/s  %s", total, us > 0 ? (total - before) * 1000000 / us : 0,
                       name != NULL ? name : "unknown reason");
 }
 
@@ -144,8 +142,8 @@ void monitor_show_exits(struct vm *vm, uint32_t unused)
         remote_call(atomic_load(&vm->vcpus[i]->sched.home), count, vm->vcpus[i]);
     if (last.vm != vm || last.tsc > now.tsc)
         memset(&last, 0, sizeof(last));
-    console_print("vm %s: exits, and their rate over %llu ms", vm->config->name,
-                  (unsigned long long)(tsc_to_ns(now.tsc - last.tsc) / 1000000));
+    console_print("vm %s: exits, and their rate over %lu ms", vm->config->name,
+                  tsc_to_ns(now.tsc - last.tsc) / 1000000);
     for (unsigned reason = 0; reason < VMX_EXIT_REASONS; reason++) {
         show_reason(vmx_exit_name(reason), now.exits[reason], last.exits[reason],
                     now.tsc - last.tsc);
