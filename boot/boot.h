@@ -9,6 +9,7 @@
 
 #include "boot/memory_map.h"
 #include "core/handover.h"
+#include "core/types.h"
 #include "vmx/mitigations.h"
 
 /* Set once by efi_main. boot_services is not to be used after ExitBootServices. */
@@ -122,6 +123,9 @@ EFI_STATUS guests_check_memory(const struct handover *handover, uint64_t free);
 
 /* Fills rsdp, framebuffer, tsc_hz and cpus: the processor this runs on comes first. */
 void firmware_describe(struct handover *handover);
+
+/* An acpi_map: UEFI maps memory at its physical addresses. */
+const void *firmware_memory(paddr_t address, uint64_t size);
 
 /* Fills boot_time; to be called shortly before boot services end. */
 void firmware_read_clock(struct handover *handover);

@@ -47,12 +47,6 @@ static void print_processor(void)
                                              : "present, not turned on");
 }
 
-static const void *firmware_memory(paddr_t address, uint64_t size)
-{
-    (void)size;
-    return (const void *)address;
-}
-
 static void print_devices(const struct handover *handover)
 {
     static const char tables[][5] = {"APIC", "HPET", "MCFG", "DMAR"};

@@ -138,8 +138,7 @@ static void add_from_mp_services(struct cpu_list *list)
     }
 }
 
-/* UEFI maps memory at its physical addresses. */
-static const void *firmware_memory(paddr_t address, uint64_t size)
+const void *firmware_memory(paddr_t address, uint64_t size)
 {
     (void)size;
     return (const void *)address;

@@ -249,20 +249,11 @@ static bool next_option(const char **cursor, struct config_span *line)
     return line->length != 0;
 }
 
-static const char *find(char c, struct config_span in)
-{
-    size_t i = 0;
-
-    while (i < in.length && in.text[i] != c)
-        i++;
-    return in.text + i;
-}
-
 /* A VM's name may have points, a key has none. */
 static struct option split_option(struct config_span line)
 {
     const char *end = line.text + line.length;
-    const char *equals = find('=', line);
+    const char *equals = config_find('=', line.text, end);
     const char *key = equals;
 
     while (key > line.text && key[-1] != '.')
@@ -543,9 +534,7 @@ static bool parse_line(struct parser *p)
         return parse_section(p, line);
 
     const char *end = line.text + line.length;
-    const char *equals = line.text;
-    while (equals < end && *equals != '=')
-        equals++;
+    const char *equals = config_find('=', line.text, end);
     if (equals == end)
         return fail(p, line.text,
                     "no '=' in '%s'; expected KEY = VALUE, a [section] or a # comment",
@@ -560,10 +549,8 @@ static bool parse_line(struct parser *p)
 /* Finds the line that starts at p->line, and returns where the next one does. */
 static const char *find_line_end(struct parser *p)
 {
-    const char *c = p->line;
+    const char *c = config_find('\n', p->line, p->end);
 
-    while (c < p->end && *c != '\n')
-        c++;
     p->line_end = c > p->line && c[-1] == '\r' ? c - 1 : c;
     return c < p->end ? c + 1 : p->end;
 }

@@ -79,13 +79,6 @@ static bool parse_number(struct config_span value, const struct unit *units, uin
     return false;
 }
 
-static const char *find(char c, const char *from, const char *to)
-{
-    while (from < to && *from != c)
-        from++;
-    return from;
-}
-
 static enum config_verdict parse_ranged(const struct config_key *key, struct config_span value,
                                         const struct unit *units, uint64_t *out)
 {
@@ -121,7 +114,7 @@ static enum config_verdict parse_set(const struct config_key *key, struct config
     if (*out != 0 || config_span_is(*value, "off"))
         return CONFIG_VALUE_GOOD;
     for (const char *from = value->text;; from++) {
-        const char *comma = find(',', from, end);
+        const char *comma = config_find(',', from, end);
         struct config_span item = config_trim(from, comma);
 
         if (parse_word(key, item, &bit) != CONFIG_VALUE_GOOD) {
@@ -227,7 +220,7 @@ static enum config_verdict parse_id_range(struct config *config, const struct co
                                           struct config_span item)
 {
     const char *end = item.text + item.length;
-    const char *dash = find('-', item.text, end);
+    const char *dash = config_find('-', item.text, end);
     uint64_t first, last;
 
     if (!parse_integer(config_trim(item.text, dash), &first))
@@ -246,7 +239,7 @@ static enum config_verdict parse_ids(struct config *config, const struct config_
     const char *end = value->text + value->length;
 
     for (const char *from = value->text;; from++) {
-        const char *comma = find(',', from, end);
+        const char *comma = config_find(',', from, end);
         struct config_span item = config_trim(from, comma);
         enum config_verdict verdict = parse_id_range(config, vm, item);
 

@@ -24,6 +24,14 @@ static inline struct config_span config_trim(const char *from, const char *to)
     return (struct config_span){from, (size_t)(to - from)};
 }
 
+/* The first c, or `to`. */
+static inline const char *config_find(char c, const char *from, const char *to)
+{
+    while (from < to && *from != c)
+        from++;
+    return from;
+}
+
 bool config_span_is(struct config_span span, const char *text);
 
 enum config_verdict {

@@ -67,11 +67,6 @@ static bool is_hyperv(const struct vcpu *vcpu, uint32_t msr)
     return vcpu->hv != NULL && msr >= HV_MSR_FIRST && msr <= HV_MSR_LAST;
 }
 
-static enum vmx_action ok_or_gp(bool ok)
-{
-    return ok ? VMX_NEXT : VMX_RAISE_GP;
-}
-
 /* All but the APIC's. */
 static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, uint32_t msr,
                                                             uint64_t *value)
@@ -100,7 +95,7 @@ static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, u
         return msr_is(value, vcpu->msrs.mcg_status);
     case MSR_IA32_XSS:
         *value = 0;
-        return ok_or_gp(ctx->vmx.policy.xsaves);
+        return msr_ok_or_gp(ctx->vmx.policy.xsaves);
     default:
         if (mtrr_has(msr)) {
             return msr_is(value, mtrr_read(&vcpu->msrs.mtrr, msr));
@@ -112,7 +107,7 @@ static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, u
 enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     if (is_apic(msr))
-        return ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
+        return msr_ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
     return read_other(vcpu, msr, value);
 }
 
@@ -131,7 +126,7 @@ static __attribute__((noinline)) enum vmx_action write_other(struct vcpu *vcpu, 
         set_tsc_adjust(vcpu, value);
         return VMX_NEXT;
     case MSR_IA32_APIC_BASE:
-        return ok_or_gp(guest_apic_write_base(vcpu, value));
+        return msr_ok_or_gp(guest_apic_write_base(vcpu, value));
     case MSR_IA32_MISC_ENABLE:
         if ((value ^ vcpu->msrs.misc_enable) & ~MISC_ENABLE_WRITABLE)
             return VMX_RAISE_GP;
@@ -143,12 +138,12 @@ static __attribute__((noinline)) enum vmx_action write_other(struct vcpu *vcpu, 
         vcpu->msrs.mcg_status = value;
         return VMX_NEXT;
     case MSR_IA32_DEBUGCTL: /* no branch records, no single-stepping on branches */
-        return ok_or_gp(value == 0);
+        return msr_ok_or_gp(value == 0);
     case MSR_IA32_XSS: /* no supervisor state component is offered */
-        return ok_or_gp(ctx->vmx.policy.xsaves && value == 0);
+        return msr_ok_or_gp(ctx->vmx.policy.xsaves && value == 0);
     default:
         if (mtrr_has(msr))
-            return ok_or_gp(
+            return msr_ok_or_gp(
                 mtrr_write(&vcpu->msrs.mtrr, msr, value, ctx->vmx.policy.physical_bits));
         return vmx_msr_write(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }
@@ -157,7 +152,7 @@ static __attribute__((noinline)) enum vmx_action write_other(struct vcpu *vcpu, 
 enum vmx_action guest_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     if (is_apic(msr))
-        return ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
+        return msr_ok_or_gp(guest_apic_wrmsr(vcpu, msr, value));
     if (msr != MSR_IA32_TSC_DEADLINE)
         return write_other(vcpu, msr, value);
     write_deadline(vcpu, value);

@@ -18,6 +18,11 @@ struct guest_msrs {
 
 void guest_msrs_reset(struct guest_msrs *msrs);
 
+static inline enum vmx_action msr_ok_or_gp(bool ok)
+{
+    return ok ? VMX_NEXT : VMX_RAISE_GP;
+}
+
 /* RDMSR of one that is @is. */
 static inline enum vmx_action msr_is(uint64_t *value, uint64_t is)
 {

@@ -14,11 +14,6 @@ static struct hv_vtl *vtl_of(const struct vcpu *vcpu)
     return &vcpu->vm->hv->vtl[vcpu->active->vtl];
 }
 
-static enum vmx_action ok_or_gp(bool ok)
-{
-    return ok ? VMX_NEXT : VMX_RAISE_GP;
-}
-
 /* ---- Pages and what the partition has: with its lock held ------------------------------------ */
 
 static enum vmx_action show(struct vcpu *vcpu, struct hv_overlay *overlay, uint64_t msr,
@@ -157,7 +152,7 @@ static enum vmx_action write_synic(struct context *ctx, uint32_t msr, uint64_t v
     hv_synic_unlock(ctx);
     ctx->eoi_exits_stale = true;
     ctx->vmx.leave |= VMX_ATTEND;
-    return ok_or_gp(ok);
+    return msr_ok_or_gp(ok);
 }
 
 static uint64_t read_icr(const struct lapic *lapic)
@@ -185,7 +180,7 @@ static enum vmx_action write_own(struct vcpu *vcpu, uint32_t msr, uint64_t value
     if (is_sint(msr))
         return write_synic(vcpu->active, msr, value);
     if (is_timer(msr))
-        return ok_or_gp(hv_write_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG, value));
+        return msr_ok_or_gp(hv_write_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG, value));
     return VMX_RAISE_GP;
 }
 
@@ -239,7 +234,7 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 static enum vmx_action write_reset(struct vcpu *vcpu, uint64_t value)
 {
     if (value != RESET_NOW)
-        return ok_or_gp(value == 0);
+        return msr_ok_or_gp(value == 0);
     vm_stop(vcpu->vm, VM_RESET, 0);
     return VMX_STOP;
 }
