@@ -55,32 +55,12 @@ static void stop(void *ctx, enum device_stop reason, uint32_t code)
     vm_stop(ctx, reasons[reason], code);
 }
 
-static uint64_t read_ioapic(void *dev, void *cpu, uint64_t offset, unsigned size)
-{
-    (void)cpu;
-    return ioapic_read(dev, (uint32_t)offset, size);
-}
-
-static void write_ioapic(void *dev, void *cpu, uint64_t offset, unsigned size, uint64_t value)
-{
-    (void)cpu;
-    ioapic_write(dev, (uint32_t)offset, size, (uint32_t)value);
-}
-
 static void add_ioapic(struct vm *vm)
 {
     const struct ioapic_params params = {
         .lines = GUEST_GSI_COUNT, .id = GUEST_IOAPIC_ID, .format = APIC_MSI_15BIT};
-    const struct mmio_device device = {
-        .base = GUEST_IOAPIC_BASE,
-        .size = PAGE_SIZE,
-        .dev = &vm->machine.ioapic,
-        .read = read_ioapic,
-        .write = write_ioapic,
-    };
     bool ok = ioapic_init(&vm->machine.ioapic, &vm->apic, &params);
 
-    ok = ok && mmio_bus_add(&vm->machine.mmio, &device);
     ASSERT(ok);
 }
 
@@ -153,7 +133,6 @@ void machine_init(struct vm *vm, const struct handover *handover, bool beside)
     };
     vm_console_open(&m->console, vm, beside ? vm->config->name : NULL);
     pio_bus_init(&m->pio);
-    mmio_bus_init(&m->mmio);
     add_ioapic(vm);
     add_port_devices(vm, handover);
     add_optional_devices(vm, handover);
@@ -218,24 +197,26 @@ void machine_port_write(struct vm *vm, uint16_t port, unsigned size, uint32_t va
     leave(m);
 }
 
+/* The only device in memory; it locks for itself. */
+static bool is_ioapic(gpa_t gpa, unsigned size)
+{
+    return gpa - GUEST_IOAPIC_BASE <= PAGE_SIZE - size;
+}
+
 uint64_t machine_mmio_read(struct vm *vm, gpa_t gpa, unsigned size)
 {
-    struct machine *m = &vm->machine;
-    uint64_t value;
-
-    enter(m);
-    mmio_bus_read(&m->mmio, NULL, gpa, size, &value);
-    leave(m);
-    return value;
+    if (!is_ioapic(gpa, size))
+        return MASK(8 * size - 1, 0);
+    return ioapic_read(&vm->machine.ioapic, (uint32_t)(gpa - GUEST_IOAPIC_BASE), size);
 }
 
 void machine_mmio_write(struct vm *vm, gpa_t gpa, unsigned size, uint64_t value)
 {
-    struct machine *m = &vm->machine;
-
-    enter(m);
-    mmio_bus_write(&m->mmio, NULL, gpa, size, value);
-    leave(m);
+    if (!is_ioapic(gpa, size))
+        return;
+    epoch_enter();
+    ioapic_write(&vm->machine.ioapic, (uint32_t)(gpa - GUEST_IOAPIC_BASE), size, (uint32_t)value);
+    epoch_leave();
 }
 
 int machine_acknowledge(struct vm *vm)

@@ -12,7 +12,6 @@
 #include "drivers/guest/acpi_pm.h"
 #include "drivers/guest/debug_exit.h"
 #include "drivers/guest/i8259.h"
-#include "drivers/guest/mmio.h"
 #include "drivers/guest/pci_config.h"
 #include "drivers/guest/pit.h"
 #include "drivers/guest/reset.h"
@@ -27,7 +26,6 @@ struct machine {
     struct spinlock lock;
     struct device_host host;
     struct pio_bus pio;
-    struct mmio_bus mmio;
     struct uart uart;
     struct rtc rtc;
     struct acpi_pm pm;

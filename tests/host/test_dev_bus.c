@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: drivers/guest/pio.c drivers/guest/mmio.c */
-/* The port and memory buses: who is asked, what absent and straddling accesses do. */
-#include "drivers/guest/mmio.h"
+/* links: drivers/guest/pio.c */
+/* The port bus: who is asked, what absent and straddling accesses do. */
+#include "drivers/guest/pio.h"
 
 #include "tests/host/device_world.h"
 
@@ -9,7 +9,6 @@ struct probe {
     unsigned reads, writes;
     uint64_t offset, value;
     unsigned size;
-    void *cpu;
     uint64_t answer;
     uint64_t due;
 };
@@ -175,89 +174,6 @@ static void accesses_that_may_move_a_timer(void **state)
     assert_true(bus.moved);
 }
 
-static uint64_t mmio_probe_read(void *dev, void *cpu, uint64_t offset, unsigned size)
-{
-    struct probe *probe = dev;
-
-    probe->reads++;
-    probe->cpu = cpu;
-    probe->offset = offset;
-    probe->size = size;
-    return probe->answer;
-}
-
-static void mmio_probe_write(void *dev, void *cpu, uint64_t offset, unsigned size, uint64_t value)
-{
-    struct probe *probe = dev;
-
-    probe->writes++;
-    probe->cpu = cpu;
-    probe->offset = offset;
-    probe->size = size;
-    probe->value = value;
-}
-
-static bool add_mmio(struct mmio_bus *bus, struct probe *probe, uint64_t base, uint64_t size)
-{
-    struct mmio_device device = {
-        .base = base,
-        .size = size,
-        .dev = probe,
-        .read = mmio_probe_read,
-        .write = mmio_probe_write,
-    };
-    return mmio_bus_add(bus, &device);
-}
-
-static void mmio_accesses(void **state)
-{
-    struct mmio_bus bus;
-    struct probe probe = {.answer = 0x8877665544332211};
-    uint64_t value;
-    int cpu;
-
-    (void)state;
-    mmio_bus_init(&bus);
-    assert_true(add_mmio(&bus, &probe, 0xfec00000, 0x1000));
-    assert_true(mmio_bus_read(&bus, &cpu, 0xfec00010, 4, &value));
-    assert_true(value == 0x44332211);
-    assert_true(probe.offset == 0x10 && probe.size == 4 && probe.cpu == &cpu);
-    assert_true(mmio_bus_read(&bus, &cpu, 0xfec00ff8, 8, &value));
-    assert_true(value == probe.answer);
-    assert_true(mmio_bus_write(&bus, NULL, 0xfec00fff, 1, 0x1234));
-    assert_true(probe.value == 0x34 && probe.cpu == NULL);
-
-    assert_false(mmio_bus_read(&bus, &cpu, 0xfec00fff, 2, &value)); /* half outside */
-    assert_int_equal(value, 0xffff);
-    assert_false(mmio_bus_read(&bus, &cpu, 0xfebffffc, 8, &value));
-    assert_true(value == UINT64_MAX);
-    assert_false(mmio_bus_write(&bus, &cpu, 0xfec01000, 4, 0));
-    assert_int_equal(probe.reads, 2);
-    assert_int_equal(probe.writes, 1);
-}
-
-static void mmio_edges(void **state)
-{
-    struct mmio_bus bus;
-    struct probe probe = {0};
-    uint64_t value;
-
-    (void)state;
-    mmio_bus_init(&bus);
-    assert_false(add_mmio(&bus, &probe, 0x1000, 0));
-    assert_false(add_mmio(&bus, &probe, UINT64_MAX - 0xffe, 0x1000));
-    assert_true(add_mmio(&bus, &probe, UINT64_MAX - 0xfff, 0x1000));
-    assert_true(mmio_bus_read(&bus, NULL, UINT64_MAX - 7, 8, &value));
-    assert_false(mmio_bus_read(&bus, NULL, UINT64_MAX - 3, 8, &value));
-    assert_false(add_mmio(&bus, &probe, UINT64_MAX - 0x1fff, 0x1001));
-    assert_true(add_mmio(&bus, &probe, 0, 2));
-    assert_false(add_mmio(&bus, &probe, 1, 1));
-    assert_false(mmio_bus_read(&bus, NULL, 0, 4, &value)); /* wider than the device */
-    for (unsigned i = 2; i < MMIO_BUS_DEVICES; i++)
-        assert_true(add_mmio(&bus, &probe, i * 0x1000, 1));
-    assert_false(add_mmio(&bus, &probe, 0x100000, 1));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,8 +184,6 @@ int main(void)
         cmocka_unit_test(refused_devices),
         cmocka_unit_test(earliest_deadline),
         cmocka_unit_test(accesses_that_may_move_a_timer),
-        cmocka_unit_test(mmio_accesses),
-        cmocka_unit_test(mmio_edges),
     };
-    return cmocka_run_group_tests_name("guest buses", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("guest bus", tests, NULL, NULL);
 }
