@@ -94,9 +94,6 @@ EFI_STATUS file_save(const char *path, const char *data, size_t size);
 
 /* ---- processor.c: what this processor can do ------------------------------------------------- */
 
-/* As a vmx_rdmsr_fn; the argument is not used. */
-uint64_t processor_read_msr(void *unused, uint32_t msr);
-
 /* False: it has no VMX, and *caps is not filled. */
 bool processor_has_vmx(struct vmx_caps *caps);
 

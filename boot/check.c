@@ -92,7 +92,7 @@ static void print_mitigations(const struct handover *handover)
 
     if (!processor_has_vmx(&caps))
         return;
-    vmx_speculation_read(&s, &caps, handover->cpus, handover->n_cpus, processor_read_msr, NULL);
+    vmx_speculation_read(&s, &caps, handover->cpus, handover->n_cpus, rdmsr);
     vmx_mitigations_decide(&m, &s, VMX_MITIGATE_AUTO);
     print("transient execution: leaf 7 %x %x, %x, IA32_ARCH_CAPABILITIES %lx\n", s.leaf7_ebx,
           s.leaf7_edx, s.leaf7_2_edx, s.arch_capabilities);

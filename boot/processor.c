@@ -5,17 +5,11 @@
 #include "core/format.h"
 #include "core/x86.h"
 
-uint64_t processor_read_msr(void *unused, uint32_t msr)
-{
-    (void)unused;
-    return rdmsr(msr);
-}
-
 bool processor_has_vmx(struct vmx_caps *caps)
 {
     if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
         return false;
-    vmx_caps_read(caps, processor_read_msr, NULL);
+    vmx_caps_read(caps, rdmsr);
     return true;
 }
 

@@ -113,10 +113,11 @@ static void log_mitigations(const struct vmx_mitigations *m)
 /* Against what guests could learn of each other, and of us, by transient execution. */
 static void mitigate(const struct handover *handover)
 {
+    struct vmx_speculation s;
     struct vmx_mitigations m;
 
-    vmx_mitigations_here(&m, &caps, handover->cpus, handover->n_cpus,
-                         (enum vmx_mitigate)handover->config.mitigations);
+    vmx_speculation_read(&s, &caps, handover->cpus, handover->n_cpus, rdmsr);
+    vmx_mitigations_decide(&m, &s, (enum vmx_mitigate)handover->config.mitigations);
     log_mitigations(&m);
     if (m.small_pages) {
         vmx_caps_forget(&caps, VMX_EPT_2M);
@@ -129,7 +130,7 @@ static void start_processors(const struct handover *handover)
 {
     enum vmx_feature first = 0;
 
-    vmx_caps_read_here(&caps);
+    vmx_caps_read(&caps, rdmsr);
     const char *missing = vmx_caps_missing(&caps, &first);
     if (missing != NULL)
         panic("the boot application accepted a processor without '%s'", missing);

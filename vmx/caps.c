@@ -26,32 +26,32 @@ static struct vmx_allowed allowed(uint64_t msr)
     return (struct vmx_allowed){.must_be_1 = (uint32_t)msr, .may_be_1 = msr >> 32};
 }
 
-void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg)
+void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read)
 {
     *caps = (struct vmx_caps){
-        .misc = read(arg, MSR_IA32_VMX_MISC),
-        .cr0_fixed0 = read(arg, MSR_IA32_VMX_CR0_FIXED0),
-        .cr0_fixed1 = read(arg, MSR_IA32_VMX_CR0_FIXED1),
-        .cr4_fixed0 = read(arg, MSR_IA32_VMX_CR4_FIXED0),
-        .cr4_fixed1 = read(arg, MSR_IA32_VMX_CR4_FIXED1),
+        .misc = read(MSR_IA32_VMX_MISC),
+        .cr0_fixed0 = read(MSR_IA32_VMX_CR0_FIXED0),
+        .cr0_fixed1 = read(MSR_IA32_VMX_CR0_FIXED1),
+        .cr4_fixed0 = read(MSR_IA32_VMX_CR4_FIXED0),
+        .cr4_fixed1 = read(MSR_IA32_VMX_CR4_FIXED1),
     };
 
     struct vmx_allowed *word = caps->word;
-    word[VMX_BASIC].may_be_1 = read(arg, MSR_IA32_VMX_BASIC);
+    word[VMX_BASIC].may_be_1 = read(MSR_IA32_VMX_BASIC);
     /* Those of the other three words follow. */
     uint32_t controls = word[VMX_BASIC].may_be_1 & BIT(55) ? MSR_IA32_VMX_TRUE_PINBASED_CTLS
                                                            : MSR_IA32_VMX_PINBASED_CTLS;
-    word[VMX_PIN] = allowed(read(arg, controls));
-    word[VMX_PRIMARY] = allowed(read(arg, controls + 1));
-    word[VMX_EXIT] = allowed(read(arg, controls + 2));
-    word[VMX_ENTRY] = allowed(read(arg, controls + 3));
+    word[VMX_PIN] = allowed(read(controls));
+    word[VMX_PRIMARY] = allowed(read(controls + 1));
+    word[VMX_EXIT] = allowed(read(controls + 2));
+    word[VMX_ENTRY] = allowed(read(controls + 3));
 
     if (vmx_has(caps, VMX_SECONDARY_CONTROLS))
-        word[VMX_SECONDARY] = allowed(read(arg, MSR_IA32_VMX_PROCBASED_CTLS2));
+        word[VMX_SECONDARY] = allowed(read(MSR_IA32_VMX_PROCBASED_CTLS2));
     if (vmx_has(caps, VMX_TERTIARY_CONTROLS))
-        word[VMX_TERTIARY].may_be_1 = read(arg, MSR_IA32_VMX_PROCBASED_CTLS3);
+        word[VMX_TERTIARY].may_be_1 = read(MSR_IA32_VMX_PROCBASED_CTLS3);
     if (vmx_has(caps, VMX_EPT) || vmx_has(caps, VMX_VPID))
-        word[VMX_EPT_VPID].may_be_1 = read(arg, MSR_IA32_VMX_EPT_VPID_CAP);
+        word[VMX_EPT_VPID].may_be_1 = read(MSR_IA32_VMX_EPT_VPID_CAP);
 }
 
 bool vmx_has(const struct vmx_caps *caps, enum vmx_feature feature)

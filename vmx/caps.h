@@ -107,14 +107,14 @@ struct vmx_caps {
 enum vmx_feature { VMX_FEATURE_TABLE(VMX_FEATURE_ENUMERATOR) VMX_FEATURES };
 #undef VMX_FEATURE_ENUMERATOR
 
-/* Reads an MSR that exists; arg is what was given to vmx_caps_read. */
-typedef uint64_t vmx_rdmsr_fn(void *arg, uint32_t msr);
+/* Reads an MSR that exists. */
+typedef uint64_t vmx_rdmsr_fn(uint32_t msr);
 
 /*
  * Fills *caps. Only on a processor whose CPUID reports VMX (leaf 1, ECX bit 5); MSRs that VMX
  * makes optional are read only where their enabling bits say that they exist.
  */
-void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read, void *arg);
+void vmx_caps_read(struct vmx_caps *caps, vmx_rdmsr_fn *read);
 
 /* The name of the first required feature from *next on that is not there, and in *next what follows
  * it; NULL if there is none. */

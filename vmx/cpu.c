@@ -7,17 +7,6 @@
 #include "core/memory.h"
 #include "vmx/internal.h"
 
-static uint64_t read_msr(void *arg, uint32_t msr)
-{
-    (void)arg;
-    return rdmsr(msr);
-}
-
-void vmx_caps_read_here(struct vmx_caps *caps)
-{
-    vmx_caps_read(caps, read_msr, NULL);
-}
-
 _Noreturn void vmcs_access_failed(const char *operation, uint32_t code)
 {
     panic("%s of VMCS field 0x%x failed", operation, code);
@@ -86,14 +75,6 @@ _Static_assert(offsetof(struct vmx_guard_values, guards) == 0 &&
 _Static_assert(SELECTOR_DATA == 0x10, "vmx/entry.asm");
 _Static_assert(VMX_GUARD_L1D == 1 << 0 && VMX_GUARD_IBRS == 1 << 1 && VMX_GUARD_RSB == 1 << 3,
                "vmx/entry.asm");
-
-void vmx_mitigations_here(struct vmx_mitigations *m, const struct vmx_caps *caps,
-                          const uint32_t *apic_ids, uint32_t n, enum vmx_mitigate mode)
-{
-    struct vmx_speculation s;
-    vmx_speculation_read(&s, caps, apic_ids, n, read_msr, NULL);
-    vmx_mitigations_decide(m, &s, mode);
-}
 
 void vmx_mitigations_use(const struct vmx_mitigations *m)
 {

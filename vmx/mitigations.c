@@ -60,7 +60,7 @@ bool vmx_are_siblings(const uint32_t *apic_ids, uint32_t n, unsigned shift)
 }
 
 void vmx_speculation_read(struct vmx_speculation *s, const struct vmx_caps *caps,
-                          const uint32_t *apic_ids, uint32_t n, vmx_rdmsr_fn *read, void *arg)
+                          const uint32_t *apic_ids, uint32_t n, vmx_rdmsr_fn *read)
 {
     struct cpuid threads = cpuid_checked(0xb, 0);
     struct cpuid leaf7 = cpuid_checked(7, 0);
@@ -75,7 +75,7 @@ void vmx_speculation_read(struct vmx_speculation *s, const struct vmx_caps *caps
         .emulated = vmx_caps_is_bochs(caps),
     };
     if (leaf7.edx & EDX_ARCH_CAPABILITIES)
-        s->arch_capabilities = read(arg, MSR_IA32_ARCH_CAPABILITIES);
+        s->arch_capabilities = read(MSR_IA32_ARCH_CAPABILITIES);
 }
 
 /* SDM Vol 2A, "CPUID", leaf 1: 0 if it is not of family 6. */

@@ -66,7 +66,7 @@ const char *vmx_threat_name(enum vmx_threat threat);
 
 /* Asks the processor this runs on; guests run on those with the n APIC IDs. */
 void vmx_speculation_read(struct vmx_speculation *s, const struct vmx_caps *caps,
-                          const uint32_t *apic_ids, uint32_t n, vmx_rdmsr_fn *read, void *arg);
+                          const uint32_t *apic_ids, uint32_t n, vmx_rdmsr_fn *read);
 
 /* Whether two of the IDs are of one core: they differ in their `shift` lowest bits only. */
 bool vmx_are_siblings(const uint32_t *apic_ids, uint32_t n, unsigned shift);

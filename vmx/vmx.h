@@ -33,13 +33,6 @@ struct vmx_cpu {
     struct guest_regs *live_regs;  /* whose FPU, CR2, DR and XCR0 state the processor holds */
 };
 
-/* Reads the capabilities of this processor, which has VMX. */
-void vmx_caps_read_here(struct vmx_caps *caps);
-
-/* What is to be done about transient execution on this processor, as vmx_mitigations_decide(). */
-void vmx_mitigations_here(struct vmx_mitigations *m, const struct vmx_caps *caps,
-                          const uint32_t *apic_ids, uint32_t n, enum vmx_mitigate mode);
-
 /* Entries, exits and vmx_cpu_enable() do from now on what m says. Once, before the first of them;
  * the caller sees to m->small_pages. */
 void vmx_mitigations_use(const struct vmx_mitigations *m);

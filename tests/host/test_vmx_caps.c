@@ -44,9 +44,11 @@ static uint64_t read_control(struct processor *p, bool true_msr, uint64_t value)
     return true_msr ? value : value | 0x0401e172;
 }
 
-static uint64_t read_msr(void *arg, uint32_t msr)
+static struct processor *asked;
+
+static uint64_t read_msr(uint32_t msr)
 {
-    struct processor *p = arg;
+    struct processor *p = asked;
     switch (msr) {
     case MSR_IA32_VMX_BASIC:
         return p->basic;
@@ -79,7 +81,8 @@ static uint64_t read_msr(void *arg, uint32_t msr)
 static struct vmx_caps caps_of(struct processor *p)
 {
     struct vmx_caps caps;
-    vmx_caps_read(&caps, read_msr, p);
+    asked = p;
+    vmx_caps_read(&caps, read_msr);
     assert_int_equal(p->reads_of_absent, 0);
     return caps;
 }

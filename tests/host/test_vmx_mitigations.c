@@ -313,9 +313,8 @@ static void siblings(void **state)
 }
 
 /* A feature that is forgotten is gone, and others stay. */
-static uint64_t everything(void *arg, uint32_t msr)
+static uint64_t everything(uint32_t msr)
 {
-    (void)arg;
     return msr == MSR_IA32_VMX_BASIC ? BIT(55) : ~0ull << 32 | MASK(31, 0);
 }
 
@@ -324,7 +323,7 @@ static void forgotten(void **state)
     struct vmx_caps caps;
 
     (void)state;
-    vmx_caps_read(&caps, everything, NULL);
+    vmx_caps_read(&caps, everything);
     assert_true(vmx_has(&caps, VMX_EPT_2M));
     vmx_caps_forget(&caps, VMX_EPT_2M);
     assert_false(vmx_has(&caps, VMX_EPT_2M));
