@@ -101,7 +101,7 @@ static bool on_read_pdpte(void *owner, uint64_t gpa, uint64_t *value)
 
 static uint64_t on_read_cr8(void *owner)
 {
-    return guest_apic_read_cr8(vcpu_of(owner));
+    return lapic_read_cr8(&vcpu_of(owner)->active->lapic);
 }
 
 static void on_write_cr8(void *owner, uint64_t value)

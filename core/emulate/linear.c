@@ -211,9 +211,10 @@ static void read_device(struct vcpu *vcpu, gpa_t gpa, uint8_t *to, size_t size)
 {
     while (size > 0) {
         unsigned width = device_width(gpa, size);
-        uint64_t value = guest_apic_at(vcpu, gpa)
-                             ? guest_apic_read(vcpu, (uint32_t)(gpa & (PAGE_SIZE - 1)), width)
-                             : machine_mmio_read(vcpu->vm, gpa, width);
+        uint64_t value =
+            guest_apic_at(vcpu, gpa)
+                ? lapic_read(&vcpu->active->lapic, (uint32_t)(gpa & (PAGE_SIZE - 1)), width)
+                : machine_mmio_read(vcpu->vm, gpa, width);
 
         memcpy(to, &value, width);
         gpa += width;

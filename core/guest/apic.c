@@ -396,21 +396,11 @@ bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa)
            (lapic->base & APIC_BASE_ADDRESS) == align_down(gpa, PAGE_SIZE);
 }
 
-uint64_t guest_apic_read(struct vcpu *vcpu, uint32_t offset, unsigned size)
-{
-    return lapic_read(lapic_of(vcpu), offset, size);
-}
-
 void guest_apic_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value)
 {
     epoch_enter();
     lapic_write(lapic_of(vcpu), offset, size, value);
     changed(vcpu);
-}
-
-bool guest_apic_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
-{
-    return lapic_rdmsr(lapic_of(vcpu), msr, value);
 }
 
 /* Nothing else can come of a WRMSR than its end: what it changed is acted upon at once. */
@@ -452,11 +442,6 @@ void guest_apic_ended(struct vcpu *vcpu, uint8_t vector)
     changed(vcpu);
 }
 
-uint64_t guest_apic_read_deadline(struct vcpu *vcpu)
-{
-    return lapic_read_tsc_deadline(lapic_of(vcpu));
-}
-
 void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time)
 {
     epoch_enter();
@@ -487,11 +472,6 @@ void guest_apic_write_tpr(struct vcpu *vcpu, uint8_t value)
     epoch_enter();
     lapic_write_tpr(lapic_of(vcpu), value);
     changed(vcpu);
-}
-
-uint64_t guest_apic_read_cr8(struct vcpu *vcpu)
-{
-    return lapic_read_cr8(lapic_of(vcpu));
 }
 
 void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value)

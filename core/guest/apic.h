@@ -4,7 +4,8 @@
  * hypervisor's clock, memory and wake-ups behind it.
  *
  * The functions that take a vcpu act on the APIC of its active context; call them on the CPU that
- * runs it, outside the epoch. After a write the vcpu reconsiders what it can deliver.
+ * runs it, outside the epoch. After a write the vcpu reconsiders what it can deliver. Reading needs
+ * no more than the lapic_read functions of apic/.
  */
 #pragma once
 
@@ -44,16 +45,13 @@ void guest_apic_sample_lint0(struct context *ctx);
 /* Whether @gpa lies in the register page of the active context's APIC. */
 bool guest_apic_at(struct vcpu *vcpu, gpa_t gpa);
 
-uint64_t guest_apic_read(struct vcpu *vcpu, uint32_t offset, unsigned size);
 void guest_apic_write(struct vcpu *vcpu, uint32_t offset, unsigned size, uint64_t value);
 
 /* False: #GP. */
-bool guest_apic_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool guest_apic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 bool guest_apic_write_base(struct vcpu *vcpu, uint64_t value);
 
 /* IA32_TSC_DEADLINE in VM time. */
-uint64_t guest_apic_read_deadline(struct vcpu *vcpu);
 void guest_apic_write_deadline(struct vcpu *vcpu, uint64_t vm_time);
 
 /* The EOI, ICR and TPR of Hyper-V's MSRs. */
@@ -71,6 +69,4 @@ bool guest_apic_has_changed(const struct context *ctx);
 /* What the guest can take of its APIC's interrupts, it is given now or as soon as it can. */
 void guest_apic_deliver(struct context *ctx);
 
-/* CR8. */
-uint64_t guest_apic_read_cr8(struct vcpu *vcpu);
 void guest_apic_write_cr8(struct vcpu *vcpu, uint64_t value); /* 0..15 */

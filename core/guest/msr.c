@@ -29,7 +29,7 @@ void guest_msrs_reset(struct guest_msrs *msrs)
  */
 static uint64_t read_deadline(struct vcpu *vcpu)
 {
-    uint64_t deadline = guest_apic_read_deadline(vcpu);
+    uint64_t deadline = lapic_read_tsc_deadline(&vcpu->active->lapic);
 
     return deadline == 0 ? 0 : deadline + vcpu->msrs.tsc_adjust;
 }
@@ -107,7 +107,7 @@ static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, u
 enum vmx_action guest_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     if (is_apic(msr))
-        return msr_ok_or_gp(guest_apic_rdmsr(vcpu, msr, value));
+        return msr_ok_or_gp(lapic_rdmsr(&vcpu->active->lapic, msr, value));
     return read_other(vcpu, msr, value);
 }
 
