@@ -303,62 +303,53 @@ static enum hv_status set_apic(struct context *ctx, uint32_t n, uint64_t value)
  * named one is for a moment.
  */
 
-static uint32_t mtrr_of(uint32_t name)
+/* @own: those that belong to no processor but the one which runs; they are timers, too, or take
+ * locks. */
+static const struct msr_range {
+    uint32_t name, count;
+    uint32_t msr, step;
+    bool own;
+} msr_ranges[] = {
+    {REG_MTRR_CAP, 1, MSR_IA32_MTRRCAP, 1, false},
+    {REG_MTRR_DEF_TYPE, 1, MSR_IA32_MTRR_DEF_TYPE, 1, false},
+    {REG_MTRR_BASE0, MTRR_VARIABLE, MSR_IA32_MTRR_PHYSBASE0, 2, false},
+    {REG_MTRR_MASK0, MTRR_VARIABLE, MSR_IA32_MTRR_PHYSMASK0, 2, false},
+    {REG_MTRR_FIXED, 1, MSR_IA32_MTRR_FIX64K_00000, 1, false},
+    {REG_MTRR_FIXED + 1, 2, MSR_IA32_MTRR_FIX16K_80000, 1, false},
+    {REG_MTRR_FIXED + 3, 8, MSR_IA32_MTRR_FIX4K_C0000, 1, false},
+    {0x80003, 1, MSR_IA32_APIC_BASE, 1, false},
+    {0x8007d, 1, MSR_IA32_DEBUGCTL, 1, false},
+    {0x8008b, 1, MSR_IA32_XSS, 1, false},
+    {0x800a0, 1, MSR_IA32_MISC_ENABLE, 1, false},
+    {0x80000, 1, MSR_IA32_TSC, 1, true},
+    {0x80095, 1, MSR_IA32_TSC_DEADLINE, 1, true},
+    {0x80096, 1, MSR_IA32_TSC_ADJUST, 1, true},
+    {REG_SYNTHETIC + 1, 1, HV_MSR_HYPERCALL, 1, true},
+    {REG_SYNTHETIC + 2, 1, HV_MSR_GUEST_OS_ID, 1, true},
+    {REG_SYNTHETIC + 3, 1, HV_MSR_VP_INDEX, 1, true},
+    {REG_SYNTHETIC + 4, 1, HV_MSR_TIME_REF_COUNT, 1, true},
+    {REG_SYNTHETIC + 0x11, 3, HV_MSR_ICR, 1, true}, /* TPR, VP_ASSIST_PAGE */
+    {REG_SYNTHETIC + 0x17, 1, HV_MSR_REFERENCE_TSC, 1, true},
+    {REG_SINT0, HV_SINTS, HV_MSR_SINT0, 1, true},
+    {REG_SCONTROL, HV_MSR_EOM - HV_MSR_SCONTROL + 1, HV_MSR_SCONTROL, 1, true},
+    {REG_STIMER0, 2 * HV_TIMERS, HV_MSR_STIMER0_CONFIG, 1, true},
+    {REG_CRASH_P0, HV_CRASH_PARAMETERS + 1, HV_MSR_CRASH_P0, 1, true},
+};
+
+static const struct msr_range *range_of(uint32_t name)
 {
-    static const uint32_t fixed[MTRR_FIXED] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
-                                               0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
-
-    if (name == REG_MTRR_CAP)
-        return MSR_IA32_MTRRCAP;
-    if (name == REG_MTRR_DEF_TYPE)
-        return MSR_IA32_MTRR_DEF_TYPE;
-    if (name - REG_MTRR_BASE0 < MTRR_VARIABLE)
-        return MSR_IA32_MTRR_PHYSBASE0 + 2 * (name - REG_MTRR_BASE0);
-    if (name - REG_MTRR_MASK0 < MTRR_VARIABLE)
-        return MSR_IA32_MTRR_PHYSBASE0 + 1 + 2 * (name - REG_MTRR_MASK0);
-    return name - REG_MTRR_FIXED < MTRR_FIXED ? fixed[name - REG_MTRR_FIXED] : 0;
-}
-
-/* Those that belong to no processor but the one which runs: they are timers, too, or take locks. */
-static uint32_t own_msr_of(uint32_t name)
-{
-    static const uint32_t first[] = {
-        [1] = HV_MSR_HYPERCALL,         [2] = HV_MSR_GUEST_OS_ID,     [3] = HV_MSR_VP_INDEX,
-        [4] = HV_MSR_TIME_REF_COUNT,    [0x11] = HV_MSR_ICR,          [0x12] = HV_MSR_TPR,
-        [0x13] = HV_MSR_VP_ASSIST_PAGE, [0x17] = HV_MSR_REFERENCE_TSC};
-    static const struct {
-        uint32_t name, msr;
-    } times[] = {
-        {0x80000, MSR_IA32_TSC}, {0x80095, MSR_IA32_TSC_DEADLINE}, {0x80096, MSR_IA32_TSC_ADJUST}};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(times); i++)
-        if (times[i].name == name)
-            return times[i].msr;
-    if (name - REG_SYNTHETIC < ARRAY_SIZE(first))
-        return first[name - REG_SYNTHETIC];
-    if (name - REG_SINT0 < HV_SINTS)
-        return HV_MSR_SINT0 + name - REG_SINT0;
-    if (name - REG_SCONTROL <= HV_MSR_EOM - HV_MSR_SCONTROL)
-        return HV_MSR_SCONTROL + name - REG_SCONTROL;
-    if (name - REG_CRASH_P0 <= HV_CRASH_PARAMETERS)
-        return HV_MSR_CRASH_P0 + name - REG_CRASH_P0;
-    return name - REG_STIMER0 < 2 * HV_TIMERS ? HV_MSR_STIMER0_CONFIG + name - REG_STIMER0 : 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(msr_ranges); i++)
+        if (name - msr_ranges[i].name < msr_ranges[i].count)
+            return &msr_ranges[i];
+    return NULL;
 }
 
 /* The MSR, or 0. */
 static uint32_t msr_of(uint32_t name)
 {
-    static const struct {
-        uint32_t name, msr;
-    } others[] = {{0x80003, MSR_IA32_APIC_BASE},
-                  {0x8007d, MSR_IA32_DEBUGCTL},
-                  {0x8008b, MSR_IA32_XSS},
-                  {0x800a0, MSR_IA32_MISC_ENABLE}};
+    const struct msr_range *range = range_of(name);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-        if (others[i].name == name)
-            return others[i].msr;
-    return mtrr_of(name) != 0 ? mtrr_of(name) : own_msr_of(name);
+    return range != NULL ? range->msr + (name - range->name) * range->step : 0;
 }
 
 static bool is_synthetic(uint32_t msr)
@@ -386,7 +377,7 @@ static enum hv_status write_msr(const struct hv_register_access *access, uint32_
     uint32_t msr = msr_of(name);
 
     if (msr == HV_MSR_ICR || msr == HV_MSR_EOM ||
-        (own_msr_of(name) != 0 && vcpu != access->caller->vcpu))
+        (range_of(name)->own && vcpu != access->caller->vcpu))
         return HV_INVALID_PARAMETER;
     vcpu->active = access->ctx;
     enum vmx_action action = guest_wrmsr(vcpu, msr, value);
