@@ -24,8 +24,8 @@
  *   // vcpus: 1                  this and apic_ids, id_match, x2apic, cores, threads, hyperv,
  *                                vtls, debug_exit, testdev, legacy, fw_cfg, fw_cfg_file and
  *                                load_address go into the VM's configuration as they stand
- *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off" or
- *                                "time limit"
+ *   // expect: OUTCOME           "debug-exit code N", "triple fault", "reset", "power-off",
+ *                                "time limit" or "error"
  *   // variant: NAME K=V ...    another VM, "test+NAME", of the same program with other keys or
  *                                another cmdline; repeatable
  *   // long_variant: NAME K=V .. the same, only in "make test-long"

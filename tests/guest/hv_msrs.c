@@ -65,6 +65,42 @@ static void assist_page(void)
     wrmsr(HV_MSR_VP_ASSIST_PAGE, 0);
 }
 
+static volatile uint32_t *apic_assist; /* in the page; bit 0: NoEoiRequired */
+static volatile uint32_t assist_seen;
+
+static void look_and_end(struct trap_frame *frame)
+{
+    count_trap(frame);
+    assist_seen |= *apic_assist;
+    lapic_eoi();
+    assist_seen |= *apic_assist;
+}
+
+/* An interrupt alone, where the TLFS has the bit set, and two at a time. */
+static void every_interrupt_needs_eoi(void)
+{
+    uint32_t *page = page_alloc();
+
+    apic_assist = page;
+    wrmsr(HV_MSR_VP_ASSIST_PAGE, (uintptr_t)page | 1);
+    set_handler(VECTOR, look_and_end);
+    set_handler(VECTOR + 16, look_and_end);
+    trap_count[VECTOR] = trap_count[VECTOR + 16] = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        self_ipi(VECTOR);
+        wait_for(&trap_count[VECTOR], 2 * i + 1, 100);
+        asm volatile("cli");
+        self_ipi(VECTOR);
+        self_ipi(VECTOR + 16);
+        asm volatile("sti; nop");
+        wait_for(&trap_count[VECTOR], 2 * i + 2, 100);
+        assist_seen |= *apic_assist;
+    }
+    is_u64(trap_count[VECTOR] + trap_count[VECTOR + 16], 30, "30 interrupts with the page enabled");
+    is_u64(assist_seen, 0, "none says that it needs no EOI");
+    wrmsr(HV_MSR_VP_ASSIST_PAGE, 0);
+}
+
 static void crash(void)
 {
     static char text[] = "a guest's last words\nand \x7f\x01 what it wished to say";
@@ -117,6 +153,7 @@ void test_main(void)
     is_fault(try_wrmsr(HV_MSR_EOI, 0x12345678), NO_FAULT, 0, "any low half of EOI");
     ok(!nested, "no interrupt came before the EOI of the one before");
     assist_page();
+    every_interrupt_needs_eoi();
     crash();
     others();
 }

@@ -257,6 +257,35 @@ static void pages(void)
     wrmsr(HV_MSR_SCONTROL, 1);
 }
 
+static volatile bool as_before;
+
+static void look(uintptr_t unused)
+{
+    (void)unused;
+    as_before = rdmsr(HV_MSR_SCONTROL) == 1 && rdmsr(HV_MSR_SIMP) == ((uintptr_t)slots[1] | 1) &&
+                rdmsr(HV_MSR_SIEFP) == ((uintptr_t)flags[1] | 1);
+    for (unsigned i = 0; i < 16; i++)
+        as_before = as_before && rdmsr(HV_MSR_SINT0 + i) == VECTOR + i;
+}
+
+/* A message waits in its slot, another behind it, while the processor is reset. */
+static void init(void)
+{
+    post(1, 3, 10);
+    post(1, 3, 11);
+    ok(interrupted(1, 3, 1), "a message to the other processor, and one more");
+    ok(smp_restart(cpus[1]->apic_id, 0, 1 << 1, STARTUP_PAGE), "which gets INIT and starts anew");
+    cpu_call(cpus[1], look, 0);
+    ok(as_before, "its SynIC's registers are as they were");
+    is_u64(slots[1][3].type, 10, "the message is there");
+    slots[1][3].type = 0;
+    is_u64(post(1, 3, 12), HV_SUCCESS, "the next post");
+    ok(interrupted(1, 3, 1) && slots[1][3].type == 11, "brings the one that waited");
+    slots[1][3].type = 0;
+    is_u64(signal(1, 5, 64), HV_SUCCESS, "an event");
+    ok(interrupted(1, 5, 1) && flags[1][5 * 32 + 1] == 1, "comes, too");
+}
+
 static void flood(uintptr_t unused)
 {
     static struct post mine __attribute__((aligned(256)));
@@ -304,5 +333,6 @@ void test_main(void)
     events();
     auto_eoi();
     pages();
+    init();
     against_each_other();
 }

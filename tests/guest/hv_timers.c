@@ -278,6 +278,54 @@ static void other_processor(void)
     is_u64(rdmsr(CONFIG(0)), AUTO_ENABLE | BY_VECTOR(VECTOR), "each has its own");
 }
 
+static volatile int64_t page_ahead;
+
+/* Of the counter, in reference time. */
+static void compare_times(uintptr_t unused)
+{
+    (void)unused;
+    uint64_t by_page = page_time();
+    page_ahead = (int64_t)(by_page - now());
+}
+
+static void shift_tsc(uintptr_t ticks)
+{
+    wrmsr(MSR_TSC, rdtsc() + ticks);
+    compare_times(0);
+}
+
+/* The page knows one TSC, the counter counts the VM's. */
+static void changed_tsc(void)
+{
+    uint64_t before = now();
+    cpu_call(cpus[1], shift_tsc, 1000 * tsc_per_ms());
+    in_range((uint64_t)page_ahead, 990 * MS, 1010 * MS,
+             "a TSC set one second ahead: so is the page's time");
+    cpu_call(cpus[1], look_at_time, 0);
+    in_range(other_time, before, now(), "not the counter's");
+    compare_times(0);
+    in_range((uint64_t)-page_ahead, 0, MS, "nor the page's on the other processor");
+}
+
+static void set_late_timer(uintptr_t due)
+{
+    wrmsr(CONFIG(1), AUTO_ENABLE | BY_VECTOR(VECTOR + 9));
+    wrmsr(COUNT(1), due);
+}
+
+/* An INIT resets the processor and its APIC, and nothing of Hyper-V's. */
+static void timer_and_init(void)
+{
+    uint64_t due = now() + 50 * MS;
+    other_fired = 0;
+    cpu_call(cpus[1], set_late_timer, due);
+    ok(smp_restart(cpus[1]->apic_id, 0, 1 << 1, STARTUP_PAGE), "a processor starts anew");
+    ok(now() < due && other_fired == 0, "while its timer runs");
+    wait_for(&other_fired, 1, 100);
+    is_u64(other_fired, 2, "which then interrupts it");
+    ok(now() >= due, "and not early");
+}
+
 void test_main(void)
 {
     smp_start();
@@ -288,4 +336,6 @@ void test_main(void)
     periods();
     messages();
     other_processor();
+    changed_tsc();
+    timer_and_init();
 }
