@@ -402,6 +402,33 @@ static void test_restricting_pages_in_any_order(void **state)
     finish(&ept);
 }
 
+/* A VM's tree, as core/vm.c makes one for each VTL. */
+static uint64_t tables_of_vm(struct ept *ept, bool huge, uint64_t low, uint64_t high)
+{
+    start(ept, true, huge);
+    assert_true(ept_add_view(ept, 0xfee00000, 0));
+    assert_true(ept_map(ept, 0, 64 * EPT_PAGE_1G, low, EPT_RWX, EPT_WRITE_BACK));
+    if (high > 0)
+        assert_true(ept_map(ept, 4 * EPT_PAGE_1G, 68 * EPT_PAGE_1G, high, EPT_RWX, EPT_WRITE_BACK));
+    return ept->tables;
+}
+
+/* docs/vsm.md, on what a tree of its own costs a VTL. */
+static void test_how_many_tables_a_tree_has(void **state)
+{
+    (void)state;
+    struct ept ept;
+    assert_int_equal(tables_of_vm(&ept, true, 3 * EPT_PAGE_1G, 61 * EPT_PAGE_1G), 8);
+    finish(&ept);
+    assert_int_equal(tables_of_vm(&ept, false, 3 * EPT_PAGE_1G, 61 * EPT_PAGE_1G), 8 + 64);
+    finish(&ept);
+    assert_int_equal(tables_of_vm(&ept, true, 32 * EPT_PAGE_2M, 0), 9);
+    assert_true(ept_restrict(&ept, 5 * EPT_PAGE_2M, EPT_PAGE_4K, EPT_R, EPT_W));
+    assert_true(ept_restrict(&ept, 5 * EPT_PAGE_2M + EPT_PAGE_4K, EPT_PAGE_4K, EPT_R, EPT_W));
+    assert_int_equal(ept.tables, 10);
+    finish(&ept);
+}
+
 static void test_lookup_outside(void **state)
 {
     (void)state;
@@ -430,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_view),
         cmocka_unit_test(test_view_without_memory),
         cmocka_unit_test(test_restricting_pages_in_any_order),
+        cmocka_unit_test(test_how_many_tables_a_tree_has),
         cmocka_unit_test(test_lookup_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
