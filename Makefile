@@ -23,7 +23,7 @@ include tools/setup.mk
 # Absolute paths and the time of day must not reach the output: a build is reproducible.
 REPRODUCIBLE = -ffile-prefix-map=$(CURDIR)=. -Werror=date-time
 WARN = -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wshadow -Wundef
-COMMON = -std=gnu11 -O2 -g $(WARN) $(REPRODUCIBLE) -I. -I$(O)/gen -MMD -MP
+COMMON = -std=gnu2x -O2 -g $(WARN) $(REPRODUCIBLE) -I. -I$(O)/gen -MMD -MP
 
 # ---- The hypervisor proper: a freestanding ELF -------------------------------------------------
 HV_CFLAGS = $(COMMON) -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \

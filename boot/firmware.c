@@ -138,9 +138,8 @@ static void add_from_mp_services(struct cpu_list *list)
     }
 }
 
-const void *firmware_memory(paddr_t address, uint64_t size)
+const void *firmware_memory(paddr_t address, uint64_t)
 {
-    (void)size;
     return (const void *)address;
 }
 

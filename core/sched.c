@@ -118,9 +118,8 @@ void sched_loop_until(bool (*done)(void *arg), void *arg)
     }
 }
 
-static bool never(void *arg)
+static bool never(void *)
 {
-    (void)arg;
     return false;
 }
 

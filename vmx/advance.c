@@ -10,9 +10,8 @@ void vmx_end_special(uint32_t blocking, uint64_t rflags)
         vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
-void vmx_advance_to(struct vmx_context *ctx, uint64_t rip)
+void vmx_advance_to(struct vmx_context *, uint64_t rip)
 {
-    (void)ctx;
     vmwrite(GUEST_RIP, rip);
     vmx_end_instruction();
 }

@@ -155,24 +155,21 @@ void vmx_apic_use(struct vmx_context *ctx, vmx_apic_set set)
         vmwrite32(TPR_THRESHOLD, 0);
 }
 
-void vmx_apic_set_pending(struct vmx_context *ctx, uint8_t irr, uint8_t isr)
+void vmx_apic_set_pending(struct vmx_context *, uint8_t irr, uint8_t isr)
 {
-    (void)ctx;
     vmwrite16(GUEST_INTERRUPT_STATUS, (uint16_t)(isr << 8 | irr));
 }
 
-void vmx_apic_set_eoi_exits(struct vmx_context *ctx, const uint64_t bitmap[4])
+void vmx_apic_set_eoi_exits(struct vmx_context *, const uint64_t bitmap[4])
 {
-    (void)ctx;
     vmwrite64(EOI_EXIT_BITMAP0, bitmap[0]);
     vmwrite64(EOI_EXIT_BITMAP1, bitmap[1]);
     vmwrite64(EOI_EXIT_BITMAP2, bitmap[2]);
     vmwrite64(EOI_EXIT_BITMAP3, bitmap[3]);
 }
 
-void vmx_apic_set_threshold(struct vmx_context *ctx, uint8_t class)
+void vmx_apic_set_threshold(struct vmx_context *, uint8_t class)
 {
-    (void)ctx;
     vmwrite32(TPR_THRESHOLD, class);
 }
 

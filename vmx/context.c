@@ -312,9 +312,8 @@ void vmx_use_mbec(struct vmx_context *ctx, bool on)
     vmx_update_mbec(ctx);
 }
 
-void vmx_set_tsc_offset(struct vmx_context *ctx, uint64_t offset)
+void vmx_set_tsc_offset(struct vmx_context *, uint64_t offset)
 {
-    (void)ctx;
     vmwrite64(TSC_OFFSET, offset);
 }
 

@@ -178,9 +178,8 @@ bool vmx_set_event(struct vmx_context *ctx, const struct vmx_event *event)
     return true;
 }
 
-struct vmx_blocking vmx_get_blocking(struct vmx_context *ctx)
+struct vmx_blocking vmx_get_blocking(struct vmx_context *)
 {
-    (void)ctx;
     uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
     return (struct vmx_blocking){
         .shadow = blocking & BLOCKING_BY_STI_OR_MOV_SS,
@@ -189,9 +188,8 @@ struct vmx_blocking vmx_get_blocking(struct vmx_context *ctx)
 }
 
 /* A shadow that is there keeps its kind. */
-void vmx_set_blocking(struct vmx_context *ctx, struct vmx_blocking blocking)
+void vmx_set_blocking(struct vmx_context *, struct vmx_blocking blocking)
 {
-    (void)ctx;
     uint32_t value = vmread32(GUEST_INTERRUPTIBILITY);
     if (!blocking.shadow)
         value &= ~(uint32_t)BLOCKING_BY_STI_OR_MOV_SS;

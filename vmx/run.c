@@ -39,9 +39,8 @@ static enum vmx_outcome exit_external_interrupt(struct vmx_context *ctx)
     return VMX_PREEMPTED;
 }
 
-static enum vmx_outcome exit_preemption_timer(struct vmx_context *ctx)
+static enum vmx_outcome exit_preemption_timer(struct vmx_context *)
 {
-    (void)ctx;
     return VMX_PREEMPTED;
 }
 
@@ -58,30 +57,26 @@ static enum vmx_outcome exit_triple_fault(struct vmx_context *ctx)
 }
 
 /* INIT is blocked in VMX root operation and nobody we know sends one: it has no effect. */
-static enum vmx_outcome exit_init(struct vmx_context *ctx)
+static enum vmx_outcome exit_init(struct vmx_context *)
 {
-    (void)ctx;
     return VMX_RESUME;
 }
 
-static enum vmx_outcome exit_hlt(struct vmx_context *ctx)
+static enum vmx_outcome exit_hlt(struct vmx_context *)
 {
-    (void)ctx;
     vmx_skip();
     return VMX_HALTED;
 }
 
-static enum vmx_outcome exit_pause(struct vmx_context *ctx)
+static enum vmx_outcome exit_pause(struct vmx_context *)
 {
-    (void)ctx;
     vmx_skip();
     return VMX_PAUSED;
 }
 
 /* The guest's memory is ordinary RAM, coherent with all caches: nothing has to be written back. */
-static enum vmx_outcome exit_cache(struct vmx_context *ctx)
+static enum vmx_outcome exit_cache(struct vmx_context *)
 {
-    (void)ctx;
     vmx_skip();
     return VMX_RESUME;
 }

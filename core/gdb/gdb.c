@@ -136,13 +136,12 @@ enum vmx_outcome gdb_step(struct vcpu *vcpu)
 /* ---- The target's commands ------------------------------------------------------------------- */
 
 /* Interrupts wait for one instruction, as after STI, so that the step is not into a handler. */
-static void prepare_step(struct context *ctx, void *arg)
+static void prepare_step(struct context *ctx, void *)
 {
     struct vmx_context *vmx = &ctx->vmx;
     uint64_t rflags = vmx_get(vmx, VMX_RFLAGS);
     struct vmx_blocking blocking = vmx_get_blocking(vmx);
 
-    (void)arg;
     blocking.shadow = true;
     if (ctx == ctx->vcpu->active && ctx->state == CONTEXT_RUNNABLE && rflags & RFLAGS_IF &&
         !(rflags & RFLAGS_TF) && !vmx_get_event(vmx).pending)

@@ -16,9 +16,8 @@
 #include "core/vm.h"
 #include "core/x86.h"
 
-static uint64_t now(void *ctx, void *owner)
+static uint64_t now(void *ctx, void *)
 {
-    (void)owner;
     return vm_time_tsc(ctx);
 }
 
@@ -35,12 +34,11 @@ static bool waits_its_turn(const struct context *target)
  * The notification serves the context that runs; one that becomes active looks at what was posted
  * after it has said so (sequentially consistent, both), so that none of the two misses the other.
  */
-static void kick(void *ctx, void *owner, enum apic_kick kind)
+static void kick(void *, void *owner, enum apic_kick kind)
 {
     struct context *target = owner;
     struct vcpu *vcpu = target->vcpu;
 
-    (void)ctx;
     if (waits_its_turn(target))
         return;
     if (kind == APIC_KICK_PIR && atomic_load(&target->apic_posted) &&
@@ -55,21 +53,18 @@ static void remapped(void *ctx, unsigned group)
     guest_ipi_remapped(ctx, group);
 }
 
-static unsigned current_cpu(void *ctx)
+static unsigned current_cpu(void *)
 {
-    (void)ctx;
     return this_cpu()->index;
 }
 
-static void *map_alloc(void *ctx, size_t size)
+static void *map_alloc(void *, size_t size)
 {
-    (void)ctx;
     return memory_alloc(size, MEMORY_GRANULE);
 }
 
-static void map_free(void *ctx, void *memory, size_t size)
+static void map_free(void *, void *memory, size_t size)
 {
-    (void)ctx;
     memory_free(memory, size);
 }
 

@@ -8,9 +8,8 @@
 #include "core/string.h"
 
 /* A hint for schedulers: spinning ends with the slice anyway. */
-static enum hv_status notify_long_spin_wait(struct hv_hypercall *call)
+static enum hv_status notify_long_spin_wait(struct hv_hypercall *)
 {
-    (void)call;
     return HV_SUCCESS;
 }
 

@@ -53,11 +53,10 @@ static struct sight {
     bool there;
 } sight;
 
-static void look(void *arg)
+static void look(void *)
 {
     const struct context *ctx = sight.ctx;
 
-    (void)arg;
     sight.there = vcpu_has_vtl(ctx->vcpu, ctx->vtl);
     sight.lapic = ctx->lapic;
     memcpy(sight.page, ctx->apic_page, sizeof(sight.page));
@@ -254,24 +253,22 @@ static void begin_line(enum apic_map_table table, uint32_t dest)
     }
 }
 
-static void see(void *arg, enum apic_map_table table, uint32_t dest, const struct lapic *lapic)
+static void see(void *, enum apic_map_table table, uint32_t dest, const struct lapic *lapic)
 {
     const struct context *ctx = lapic->owner;
 
-    (void)arg;
     if (list.count == 0 || list.table != table || list.dest != dest)
         begin_line(table, dest);
     if (list.count <= LINES_MAX)
         add(&list.lines[list.count - 1], " %u", ctx->vcpu->index);
 }
 
-void monitor_show_map(struct vm *vm, uint32_t unused)
+void monitor_show_map(struct vm *vm, uint32_t)
 {
     static const char *const policies[] = {[APIC_POLICY_ARCHITECTURAL] = "architectural",
                                            [APIC_POLICY_KNL] = "knl",
                                            [APIC_POLICY_KVM_32BIT] = "kvm-32bit"};
 
-    (void)unused;
     console_print("vm %s: id_match = %s", vm->config->name, policies[vm->apic.config.policy]);
     for (unsigned group = 0; group < vm->vtls; group++) {
         list.count = 0;

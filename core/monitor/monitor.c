@@ -42,11 +42,10 @@ bool monitor_is_wanted(void)
 
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
-static void pause_or_go_on(struct vm *vm, uint32_t number)
+static void pause_or_go_on(struct vm *vm, uint32_t)
 {
     bool held = vm->vcpu_count > 0 && atomic_load(&vm->vcpus[0]->held) & VM_HELD_BY_MONITOR;
 
-    (void)number;
     if (held)
         vm_release(vm, VM_HELD_BY_MONITOR, NULL);
     else
@@ -54,9 +53,8 @@ static void pause_or_go_on(struct vm *vm, uint32_t number)
     console_print("vm %s: %s", vm->config->name, held ? "goes on" : "paused");
 }
 
-static void reset(struct vm *vm, uint32_t number)
+static void reset(struct vm *vm, uint32_t)
 {
-    (void)number;
     vm->starts_anew = true;
     vm_stop(vm, VM_RESET, 0);
 }

@@ -130,11 +130,10 @@ static void show_reason(const char *name, uint64_t total, uint64_t before, uint6
 }
 
 /* Per second of the VM's time: since the last question if that was about the same VM. */
-void monitor_show_exits(struct vm *vm, uint32_t unused)
+void monitor_show_exits(struct vm *vm, uint32_t)
 {
     uint64_t all = 0, all_before = 0;
 
-    (void)unused;
     memset(&now, 0, sizeof(now));
     now.vm = vm;
     now.tsc = vm_hold_time(vm);

@@ -40,11 +40,10 @@ static uint32_t fw_cfg_read(void *dev, uint16_t offset, unsigned size)
     return item->data[fw_cfg->offset++];
 }
 
-static void fw_cfg_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void fw_cfg_write(void *dev, uint16_t, unsigned size, uint32_t value)
 {
     struct fw_cfg *fw_cfg = dev;
 
-    (void)offset;
     if (size != 2)
         return;
     fw_cfg->selected = NULL;
@@ -56,14 +55,7 @@ static void fw_cfg_write(void *dev, uint16_t offset, unsigned size, uint32_t val
 
 bool fw_cfg_init(struct fw_cfg *fw_cfg, struct pio_bus *bus)
 {
-    const struct pio_device ports = {
-        .base = FW_CFG_PORT,
-        .count = 2,
-        .width = 2,
-        .dev = fw_cfg,
-        .read = fw_cfg_read,
-        .write = fw_cfg_write,
-    };
+    const struct pio_device ports = {FW_CFG_PORT, 2, 2, fw_cfg, fw_cfg_read, fw_cfg_write, NULL};
 
     *fw_cfg = (struct fw_cfg){0};
     return fw_cfg_add(fw_cfg, KEY_SIGNATURE, signature, sizeof(signature)) &&

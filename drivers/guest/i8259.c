@@ -252,43 +252,37 @@ static void write(struct i8259 *pair, unsigned chip, uint16_t offset, uint8_t va
     update(pair);
 }
 
-static uint32_t read_master(void *dev, uint16_t offset, unsigned size)
+static uint32_t read_master(void *dev, uint16_t offset, unsigned)
 {
-    (void)size;
     return read(dev, 0, offset);
 }
 
-static void write_master(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void write_master(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
-    (void)size;
     write(dev, 0, offset, (uint8_t)value);
 }
 
-static uint32_t read_slave(void *dev, uint16_t offset, unsigned size)
+static uint32_t read_slave(void *dev, uint16_t offset, unsigned)
 {
-    (void)size;
     return read(dev, 1, offset);
 }
 
-static void write_slave(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void write_slave(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
-    (void)size;
     write(dev, 1, offset, (uint8_t)value);
 }
 
-static uint32_t read_elcr(void *dev, uint16_t offset, unsigned size)
+static uint32_t read_elcr(void *dev, uint16_t offset, unsigned)
 {
     const struct i8259 *pair = dev;
 
-    (void)size;
     return pair->chip[offset].level;
 }
 
-static void write_elcr(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void write_elcr(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct i8259 *pair = dev;
 
-    (void)size;
     pair->chip[offset].level = value & (offset == 0 ? MASTER_ELCR : SLAVE_ELCR);
     update(pair);
 }

@@ -352,21 +352,19 @@ static uint64_t advance(void *dev, uint64_t now_ns)
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
-static uint32_t counter_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t counter_read(void *dev, uint16_t offset, unsigned)
 {
     struct pit *pit = dev;
     int64_t now = catch_up_now(pit);
 
-    (void)size;
     return offset == CONTROL_OFFSET ? UINT8_MAX : read_byte(&pit->counter[offset], now);
 }
 
-static void counter_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void counter_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct pit *pit = dev;
     int64_t now = catch_up_now(pit);
 
-    (void)size;
     if (offset == CONTROL_OFFSET)
         write_control(pit, (uint8_t)value, now);
     else
@@ -374,22 +372,20 @@ static void counter_write(void *dev, uint16_t offset, unsigned size, uint32_t va
     drive_line(pit, now);
 }
 
-static uint32_t port_b_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t port_b_read(void *dev, uint16_t, unsigned)
 {
     struct pit *pit = dev;
     int64_t now = catch_up_now(pit);
 
-    (void)offset, (void)size;
     return pit->port_b | (now / REFRESH_TICKS % 2 ? PORT_B_REFRESH : 0u) |
            (out(&pit->counter[2], now) ? PORT_B_OUT : 0u);
 }
 
-static void port_b_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void port_b_write(void *dev, uint16_t, unsigned, uint32_t value)
 {
     struct pit *pit = dev;
     int64_t now = catch_up_now(pit);
 
-    (void)offset, (void)size;
     pit->port_b = value & PORT_B_WRITABLE;
     set_gate(&pit->counter[2], value & PORT_B_GATE, now);
 }

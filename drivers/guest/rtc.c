@@ -317,17 +317,15 @@ static void write_data(struct rtc *rtc, uint8_t value)
 }
 
 /* The index port cannot be read back. */
-static uint32_t rtc_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t rtc_read(void *dev, uint16_t offset, unsigned)
 {
-    (void)size;
     return offset == INDEX_PORT ? 0xff : read_data(dev);
 }
 
-static void rtc_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void rtc_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct rtc *rtc = dev;
 
-    (void)size;
     if (offset == INDEX_PORT)
         rtc->index = (uint8_t)value;
     else
@@ -372,15 +370,7 @@ static void store_memory_sizes(struct rtc *rtc, uint64_t bytes)
 bool rtc_init(struct rtc *rtc, const struct device_host *host, struct pio_bus *bus,
               const struct rtc_config *config)
 {
-    struct pio_device ports = {
-        .base = config->base,
-        .count = PORTS,
-        .width = 1,
-        .dev = rtc,
-        .read = rtc_read,
-        .write = rtc_write,
-        .advance = rtc_advance,
-    };
+    const struct pio_device ports = {config->base, PORTS, 1, rtc, rtc_read, rtc_write, rtc_advance};
 
     *rtc = (struct rtc){.host = host, .irq = config->irq, .epoch_s = (int64_t)config->start_s};
     rtc->cmos[REGISTER_A] = A_DIVIDER_32768_HZ | 6; /* 1024 Hz, as firmware leaves it */

@@ -2,11 +2,10 @@
 /* The test device. */
 #include "drivers/guest/testdev.h"
 
-static uint32_t loopback_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t loopback_read(void *dev, uint16_t offset, unsigned)
 {
     const struct testdev *testdev = dev;
 
-    (void)size;
     return testdev->loopback >> (offset * 8);
 }
 
@@ -18,31 +17,27 @@ static void loopback_write(void *dev, uint16_t offset, unsigned size, uint32_t v
     testdev->loopback = (testdev->loopback & ~mask) | value << (offset * 8);
 }
 
-static uint32_t read_absent(void *dev, uint16_t offset, unsigned size)
+static uint32_t read_absent(void *, uint16_t, unsigned)
 {
-    (void)dev, (void)offset, (void)size;
     return UINT32_MAX;
 }
 
-static void flush_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void flush_write(void *, uint16_t, unsigned, uint32_t)
 {
-    (void)dev, (void)offset, (void)size, (void)value;
 }
 
-static void serial_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void serial_write(void *dev, uint16_t, unsigned, uint32_t value)
 {
     const struct testdev *testdev = dev;
     uint8_t byte = (uint8_t)value;
 
-    (void)offset, (void)size;
     testdev->host->console_write(testdev->host->ctx, &byte, 1);
 }
 
-static void line_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void line_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     const struct testdev *testdev = dev;
 
-    (void)size;
     testdev->host->set_irq(testdev->host->ctx, offset, value != 0);
 }
 

@@ -214,12 +214,11 @@ static uint8_t read_msr(struct uart *uart)
     return status;
 }
 
-static uint32_t uart_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t uart_read(void *dev, uint16_t offset, unsigned)
 {
     struct uart *uart = dev;
     bool divisor = uart->lcr & LCR_DLAB;
 
-    (void)size;
     if (uart->timeout_at != DEVICE_NEVER)
         expire_timeout(uart, uart->host->now_ns(uart->host->ctx));
     switch (offset) {
@@ -284,13 +283,12 @@ static void write_mcr(struct uart *uart, uint8_t value)
     uart->modem_delta |= delta;
 }
 
-static void uart_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void uart_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct uart *uart = dev;
     uint8_t byte = (uint8_t)value;
     bool divisor = uart->lcr & LCR_DLAB;
 
-    (void)size;
     if (uart->timeout_at != DEVICE_NEVER)
         expire_timeout(uart, uart->host->now_ns(uart->host->ctx));
     switch (offset) {
@@ -352,15 +350,7 @@ bool uart_receive(struct uart *uart, uint8_t byte)
 bool uart_init(struct uart *uart, const struct device_host *host, struct pio_bus *bus,
                uint16_t base, unsigned irq)
 {
-    struct pio_device ports = {
-        .base = base,
-        .count = REGISTERS,
-        .width = 1,
-        .dev = uart,
-        .read = uart_read,
-        .write = uart_write,
-        .advance = uart_advance,
-    };
+    const struct pio_device ports = {base, REGISTERS, 1, uart, uart_read, uart_write, uart_advance};
 
     *uart = (struct uart){
         .host = host,
