@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/string.h"
+
 struct output {
     char *buffer;
     size_t size;
@@ -12,10 +14,9 @@ struct output {
 };
 
 struct spec {
-    bool left, zero, alternate, plus, space;
+    bool left, zero, alternate, is_long;
     int width;
-    int precision; /* -1: none given */
-    enum { LENGTH_CHAR, LENGTH_SHORT, LENGTH_INT, LENGTH_LONG } length;
+    int precision; /* of a string; -1: none given */
     char conversion;
 };
 
@@ -55,184 +56,75 @@ static void put_string(struct output *out, const struct spec *spec, const char *
     put_padded(out, spec, text, n);
 }
 
-/* Digits from the right end of `end` backwards; returns how many. */
-static int make_digits(char *end, uint64_t value, unsigned int base, char ten)
-{
-    int n = 0;
-    for (; value; value /= base) {
-        unsigned int digit = (unsigned int)(value % base);
-        *--end = (char)(digit < 10 ? '0' + digit : ten + (digit - 10));
-        n++;
-    }
-    return n;
-}
-
 static void put_number(struct output *out, const struct spec *spec, const char *prefix,
                        uint64_t value)
 {
-    bool hex = spec->conversion == 'x' || spec->conversion == 'X' || spec->conversion == 'p';
+    unsigned base = spec->conversion == 'x' || spec->conversion == 'p' ? 16 : 10;
+    bool zeros = spec->zero && !spec->left;
     char digits[DIGITS_MAX];
-    char *end = digits + DIGITS_MAX;
-    int n = make_digits(end, value, hex ? 16 : 10, spec->conversion == 'X' ? 'A' : 'a');
-    int prefix_length = 0;
-    while (prefix[prefix_length])
-        prefix_length++;
+    int n = 0;
 
-    int zeros = (spec->precision < 0 ? 1 : spec->precision) - n;
-    if (spec->zero && !spec->left && spec->precision < 0 && spec->width - prefix_length - n > zeros)
-        zeros = spec->width - prefix_length - n;
-    if (zeros < 0)
-        zeros = 0;
+    do {
+        digits[n++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
 
-    int blanks = spec->width - prefix_length - zeros - n;
-    if (!spec->left)
+    int blanks = spec->width - (int)strlen(prefix) - n;
+    if (!spec->left && !zeros)
         put_repeated(out, ' ', blanks);
-    for (int i = 0; i < prefix_length; i++)
-        put(out, prefix[i]);
-    put_repeated(out, '0', zeros);
-    for (int i = n; i > 0; i--)
-        put(out, end[-i]);
+    while (*prefix)
+        put(out, *prefix++);
+    if (zeros)
+        put_repeated(out, '0', blanks);
+    while (n > 0)
+        put(out, digits[--n]);
     if (spec->left)
         put_repeated(out, ' ', blanks);
 }
 
-/* The low `bits` bits as a signed number. */
-static int64_t sign_extend(int64_t value, unsigned bits)
-{
-    return (int64_t)((uint64_t)value << (64 - bits)) >> (64 - bits);
-}
-
 static void put_signed(struct output *out, const struct spec *spec, int64_t value)
 {
-    const char *prefix = spec->plus ? "+" : spec->space ? " " : "";
-    if (spec->length == LENGTH_CHAR)
-        value = sign_extend(value, 8);
-    else if (spec->length == LENGTH_SHORT)
-        value = sign_extend(value, 16);
-    else if (spec->length == LENGTH_INT)
-        value = sign_extend(value, 32);
-    if (value < 0)
-        put_number(out, spec, "-", -(uint64_t)value);
-    else
-        put_number(out, spec, prefix, (uint64_t)value);
-}
-
-static void put_unsigned(struct output *out, const struct spec *spec, uint64_t value)
-{
-    const char *prefix = "";
-    if (spec->length == LENGTH_CHAR)
-        value = (unsigned char)value;
-    else if (spec->length == LENGTH_SHORT)
-        value = (unsigned short)value;
-    else if (spec->length == LENGTH_INT)
-        value = (unsigned int)value;
-    if (spec->conversion == 'p')
-        prefix = "0x";
-    else if (spec->alternate && value && spec->conversion != 'u')
-        prefix = spec->conversion == 'X' ? "0X" : "0x";
-    put_number(out, spec, prefix, value);
-}
-
-static bool parse_flag(struct spec *spec, char c)
-{
-    switch (c) {
-    case '-':
-        spec->left = true;
-        return true;
-    case '0':
-        spec->zero = true;
-        return true;
-    case '#':
-        spec->alternate = true;
-        return true;
-    case '+':
-        spec->plus = true;
-        return true;
-    case ' ':
-        spec->space = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static const char *parse_number(const char *p, int *number)
-{
-    *number = 0;
-    while (*p >= '0' && *p <= '9')
-        *number = *number * 10 + (*p++ - '0');
-    return p;
-}
-
-static const char *parse_length(const char *p, struct spec *spec)
-{
-    spec->length = LENGTH_INT;
-    if (*p == 'h') {
-        spec->length = p[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT;
-        return p + (p[1] == 'h' ? 2 : 1);
-    }
-    if (*p == 'z') {
-        spec->length = LENGTH_LONG;
-        return p + 1;
-    }
-    while (*p == 'l') {
-        spec->length = LENGTH_LONG;
-        p++;
-    }
-    return p;
+    put_number(out, spec, value < 0 ? "-" : "", value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 /* Parses what follows the percent sign; returns the address of the conversion letter. */
 static const char *parse_spec(const char *p, struct spec *spec, va_list *arguments)
 {
     *spec = (struct spec){.precision = -1};
-    while (parse_flag(spec, *p))
-        p++;
-    if (*p == '*') {
-        spec->width = va_arg(*arguments, int);
-        p++;
-    } else {
-        p = parse_number(p, &spec->width);
+    for (; *p == '-' || *p == '0' || *p == '#'; p++) {
+        spec->left |= *p == '-';
+        spec->zero |= *p == '0';
+        spec->alternate |= *p == '#';
     }
-    if (spec->width < 0) {
-        spec->left = true;
-        spec->width = -spec->width;
+    while (*p >= '0' && *p <= '9')
+        spec->width = spec->width * 10 + (*p++ - '0');
+    if (p[0] == '.' && p[1] == '*') {
+        spec->precision = va_arg(*arguments, int);
+        p += 2;
     }
-    if (*p == '.') {
-        p++;
-        if (*p == '*') {
-            spec->precision = va_arg(*arguments, int);
-            p++;
-        } else {
-            p = parse_number(p, &spec->precision);
-        }
-    }
-    p = parse_length(p, spec);
+    for (; *p == 'l' || *p == 'z'; p++)
+        spec->is_long = true;
     spec->conversion = *p;
     return p;
 }
 
 /* False when the conversion is none of ours. */
-static bool put_conversion(struct output *out, struct spec *spec, va_list *arguments)
+static bool put_conversion(struct output *out, const struct spec *spec, va_list *arguments)
 {
+    uint64_t value;
     char c;
+
     switch (spec->conversion) {
     case 'd':
-    case 'i':
-        put_signed(out, spec,
-                   spec->length == LENGTH_LONG ? va_arg(*arguments, int64_t)
-                                               : va_arg(*arguments, int));
+        put_signed(out, spec, spec->is_long ? va_arg(*arguments, long) : va_arg(*arguments, int));
         return true;
     case 'u':
     case 'x':
-    case 'X':
-        put_unsigned(out, spec,
-                     spec->length == LENGTH_LONG ? va_arg(*arguments, uint64_t)
-                                                 : va_arg(*arguments, unsigned int));
+        value = spec->is_long ? va_arg(*arguments, unsigned long) : va_arg(*arguments, unsigned);
+        put_number(out, spec, spec->alternate && value ? "0x" : "", value);
         return true;
     case 'p':
-        spec->length = LENGTH_LONG;
-        put_unsigned(out, spec, (uintptr_t)va_arg(*arguments, void *));
+        put_number(out, spec, "0x", (uintptr_t)va_arg(*arguments, void *));
         return true;
     case 'c':
         c = (char)va_arg(*arguments, int);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A printf without floating point: d i u x X c s p and %%, flags - 0 # + and space, width and
- * precision (numbers or *), lengths hh h l ll z. Anything else is printed as it stands.
+ * A printf of what Lapwing's texts need: d u x c s p and %%, flags - 0 and #, a width, .* before s,
+ * lengths l and z. Anything else is printed as it stands.
  */
 #pragma once
 
