@@ -130,8 +130,7 @@ static bool load(struct vm *vm, const struct handover *handover)
     struct guest_start start;
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
-    boot.rsdp =
-        guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count, vm->config->legacy);
+    boot.rsdp = guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count, vm->config);
     if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
         log_error("vm %s: no RAM for the firmware tables", vm->config->name);
         return false;

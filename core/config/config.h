@@ -105,6 +105,7 @@ struct config_vm {
     uint64_t time_limit_ns;                /* of guest time; 0: none */
     uint32_t debug_exit, testdev, fw_cfg;  /* 1: the device is there */
     uint32_t legacy;                       /* 1: the PC's 8259 pair and 8254 are */
+    uint32_t cmos, pm_timer, port_92, pci; /* 1: the device is there */
     uint32_t load_address;                 /* of a kernel that is plain code; 0: it is none */
     uint32_t firmware;                     /* 1: the kernel is a PC's firmware */
     config_string kernel;

@@ -130,6 +130,16 @@ const struct config_key config_keys[] = {
     KEY(VM(legacy), "legacy", WORD, .words = off_on_words, .fallback = "off",
         .doc = "Whether the guest has a PC's interval timer (ports 0x40 and 0x61) and pair of 8259 "
                "interrupt controllers, as firmware leaves them: docs/guests.md."),
+    KEY(VM(pm_timer), "pm_timer", WORD, .words = off_on_words, .fallback = "on",
+        .doc = "Whether the guest has the ACPI PM timer at port 0x608."),
+    KEY(VM(cmos), "cmos", WORD, .words = off_on_words, .fallback = "on",
+        .doc = "Whether the guest has a PC's CMOS clock and memory at ports 0x70 and 0x71."),
+    KEY(VM(port_92), "port_92", WORD, .words = off_on_words, .fallback = "on",
+        .doc = "Whether the guest has port 0x92, one of a PC's ways to reset it."),
+    KEY(VM(pci), "pci", WORD, .words = off_on_words, .fallback = "on",
+        .doc =
+            "Whether the guest has PCI's configuration ports 0xcf8 to 0xcff, on whose bus there is "
+            "nothing, and the reset register among them."),
     KEY(VM(fw_cfg), "fw_cfg", WORD, .words = off_on_words, .fallback = "off",
         .doc = "Whether the guest has QEMU's fw_cfg at ports 0x510 and 0x511: RAM size, processor "
                "counts, the file etc/e820, and files."),

@@ -68,6 +68,7 @@ enum fadt {
 enum fadt_boot_arch {
     BOOT_LEGACY_DEVICES = 1 << 0, /* something on an ISA bus: the serial port */
     BOOT_NO_VGA = 1 << 2,
+    BOOT_NO_CMOS_RTC = 1 << 5,
 };
 
 enum fadt_flags {
@@ -85,35 +86,43 @@ enum fadt_flags {
  * by 1, 2 or 3). The port follows 4 bytes behind. */
 #define IO_PORT(bits, access) (1 | (bits) << 8 | (access) << 24)
 
+/* What a configuration decides. */
+enum { PM_TIMER = 1 << 0, RESET_REG = 1 << 1, CLOCK = 1 << 2, NO_CLOCK = 1 << 3 };
+
 /* All but the addresses of other tables. SMI_CMD and the GPE blocks stay 0: the machine is always
  * in ACPI mode and has no such events. */
 static const struct {
     uint8_t at, bytes;
     uint32_t value;
+    uint8_t with; /* is there with this; 0: always */
 } fadt_fields[] = {
-    {46, 2, GUEST_GSI_SCI},          /* SCI_INT */
-    {56, 4, GUEST_PORT_PM1_EVENT},   /* PM1a_EVT_BLK */
-    {64, 4, GUEST_PORT_PM1_CONTROL}, /* PM1a_CNT_BLK */
-    {76, 4, GUEST_PORT_PM_TIMER},    /* PM_TMR_BLK */
-    {88, 1, PM1_EVT_LENGTH},
-    {89, 1, PM1_CNT_LENGTH},
-    {91, 1, PM_TMR_LENGTH},
-    {96, 2, NO_C2},
-    {98, 2, NO_C3},
-    {108, 1, RTC_CENTURY},
-    {109, 2, BOOT_LEGACY_DEVICES | BOOT_NO_VGA}, /* IAPC_BOOT_ARCH */
+    {46, 2, GUEST_GSI_SCI, 0},              /* SCI_INT */
+    {56, 4, GUEST_PORT_PM1_EVENT, 0},       /* PM1a_EVT_BLK */
+    {64, 4, GUEST_PORT_PM1_CONTROL, 0},     /* PM1a_CNT_BLK */
+    {76, 4, GUEST_PORT_PM_TIMER, PM_TIMER}, /* PM_TMR_BLK */
+    {88, 1, PM1_EVT_LENGTH, 0},
+    {89, 1, PM1_CNT_LENGTH, 0},
+    {91, 1, PM_TMR_LENGTH, PM_TIMER},
+    {96, 2, NO_C2, 0},
+    {98, 2, NO_C3, 0},
+    {108, 1, RTC_CENTURY, CLOCK},
+    {109, 2, BOOT_LEGACY_DEVICES | BOOT_NO_VGA, 0}, /* IAPC_BOOT_ARCH */
+    {109, 2, BOOT_NO_CMOS_RTC, NO_CLOCK},
     {112, 4,
      FLAG_WBINVD | FLAG_PROC_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_NO_FIXED_RTC |
-         FLAG_TIMER_32 | FLAG_RESET_REG | FLAG_HEADLESS},
-    {116, 4, IO_PORT(8, 1)}, /* RESET_REG */
-    {120, 4, GUEST_PORT_RESET},
-    {128, 1, GUEST_RESET_VALUE},
-    {148, 4, IO_PORT(PM1_EVT_LENGTH * 8, 2)}, /* X_PM1a_EVT_BLK */
-    {152, 4, GUEST_PORT_PM1_EVENT},
-    {172, 4, IO_PORT(PM1_CNT_LENGTH * 8, 2)}, /* X_PM1a_CNT_BLK */
-    {176, 4, GUEST_PORT_PM1_CONTROL},
-    {208, 4, IO_PORT(PM_TMR_LENGTH * 8, 3)}, /* X_PM_TMR_BLK */
-    {212, 4, GUEST_PORT_PM_TIMER},
+         FLAG_HEADLESS,
+     0},
+    {112, 4, FLAG_TIMER_32, PM_TIMER},
+    {112, 4, FLAG_RESET_REG, RESET_REG},
+    {116, 4, IO_PORT(8, 1), RESET_REG},
+    {120, 4, GUEST_PORT_RESET, RESET_REG},
+    {128, 1, GUEST_RESET_VALUE, RESET_REG},
+    {148, 4, IO_PORT(PM1_EVT_LENGTH * 8, 2), 0}, /* X_PM1a_EVT_BLK */
+    {152, 4, GUEST_PORT_PM1_EVENT, 0},
+    {172, 4, IO_PORT(PM1_CNT_LENGTH * 8, 2), 0}, /* X_PM1a_CNT_BLK */
+    {176, 4, GUEST_PORT_PM1_CONTROL, 0},
+    {208, 4, IO_PORT(PM_TMR_LENGTH * 8, 3), PM_TIMER}, /* X_PM_TMR_BLK */
+    {212, 4, GUEST_PORT_PM_TIMER, PM_TIMER},
 };
 
 enum madt {
@@ -215,18 +224,41 @@ static uint32_t add_facs(struct tables *t)
     return facs;
 }
 
-static uint32_t add_dsdt(struct tables *t)
+/* The value of _STA, which the clock alone has. */
+static void set_no_clock(struct tables *t, uint32_t table)
+{
+    static const uint8_t status[] = {'_', 'S', 'T', 'A', 0x0a /* BytePrefix */};
+    uint8_t *aml = t->base + table;
+
+    for (size_t i = HEADER_SIZE; i + sizeof(status) < sizeof(dsdt); i++)
+        if (!memcmp(aml + i, status, sizeof(status)))
+            aml[i + sizeof(status)] = 0;
+    set_checksum(t, table, sizeof(dsdt), table + HEADER_CHECKSUM);
+}
+
+static uint32_t add_dsdt(struct tables *t, bool clock)
 {
     align(t, 16);
     uint32_t table = t->used;
 
     memcpy(t->base + table, dsdt, sizeof(dsdt));
     t->used += sizeof(dsdt);
+    if (!clock)
+        set_no_clock(t, table);
     return table;
 }
 
-static uint32_t add_fadt(struct tables *t, uint32_t facs, uint32_t dsdt_table)
+static void add_bits(struct tables *t, uint32_t at, uint32_t value, unsigned bytes)
 {
+    for (unsigned i = 0; i < bytes; i++)
+        t->base[at + i] |= (uint8_t)(value >> 8 * i);
+}
+
+static uint32_t add_fadt(struct tables *t, uint32_t facs, uint32_t dsdt_table,
+                         const struct config_vm *config)
+{
+    unsigned there = (config->pm_timer ? PM_TIMER : 0) | (config->pci ? RESET_REG : 0) |
+                     (config->cmos ? CLOCK : NO_CLOCK);
     uint32_t fadt = begin(t, "FACP", FADT_REVISION);
 
     t->used = fadt + FADT_SIZE;
@@ -234,7 +266,8 @@ static uint32_t add_fadt(struct tables *t, uint32_t facs, uint32_t dsdt_table)
     set(t, fadt + FADT_DSDT, address_of(dsdt_table), 4);
     set(t, fadt + FADT_X_DSDT, address_of(dsdt_table), 8);
     for (size_t i = 0; i < ARRAY_SIZE(fadt_fields); i++)
-        set(t, fadt + fadt_fields[i].at, fadt_fields[i].value, fadt_fields[i].bytes);
+        if (!(fadt_fields[i].with & ~there))
+            add_bits(t, fadt + fadt_fields[i].at, fadt_fields[i].value, fadt_fields[i].bytes);
     end(t, fadt);
     return fadt;
 }
@@ -316,7 +349,7 @@ static void set_rsdp(struct tables *t, uint32_t rsdp, uint32_t rsdt, uint32_t xs
 }
 
 uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_ids, uint32_t count,
-                          bool legacy)
+                          const struct config_vm *config)
 {
     struct tables t = {.base = gm_ptr(gm, GUEST_ACPI_BASE, ACPI_ROOM)};
 
@@ -325,9 +358,9 @@ uint64_t guest_acpi_build(const struct guest_memory *gm, const uint32_t *apic_id
     memset(t.base, 0, ACPI_ROOM);
     t.used = RSDP_SIZE;
     uint32_t facs = add_facs(&t);
-    uint32_t dsdt_table = add_dsdt(&t);
-    uint32_t fadt = add_fadt(&t, facs, dsdt_table);
-    uint32_t madt = add_madt(&t, apic_ids, count, legacy);
+    uint32_t dsdt_table = add_dsdt(&t, config->cmos);
+    uint32_t fadt = add_fadt(&t, facs, dsdt_table, config);
+    uint32_t madt = add_madt(&t, apic_ids, count, config->legacy);
     uint32_t rsdt = add_root(&t, "RSDT", 4, fadt, madt);
     uint32_t xsdt = add_root(&t, "XSDT", 8, fadt, madt);
     set_rsdp(&t, 0, rsdt, xsdt);

@@ -22,6 +22,7 @@ DefinitionBlock ("", "DSDT", 2, "LAPWNG", "LAPWING ", 1)
         Device (RTC)
         {
             Name (_HID, EisaId ("PNP0B00"))
+            Name (_STA, 0x0F) // 0 with "cmos = off"
             Name (_CRS, ResourceTemplate ()
             {
                 IO (Decode16, 0x0070, 0x0070, 1, 2)

@@ -66,25 +66,26 @@ static void add_ioapic(struct vm *vm)
 
 static void add_port_devices(struct vm *vm, const struct handover *handover)
 {
+    const struct config_vm *config = vm->config;
     struct machine *m = &vm->machine;
     const struct acpi_pm_config pm = {
         .base = GUEST_PORT_PM1_EVENT,
         .sci = GUEST_GSI_SCI,
         .s5 = GUEST_S5_SLEEP_TYPE,
-        .timer_32 = true,
+        .timer = config->pm_timer,
     };
     const struct rtc_config rtc = {
         .base = GUEST_PORT_RTC_INDEX,
         .irq = GUEST_GSI_RTC,
         .start_s = (uint64_t)handover->boot_time + time_now_ns() / NS_PER_SECOND,
-        .memory_below4g = guest_low_ram(vm->config->memory),
+        .memory_below4g = guest_low_ram(config->memory),
     };
     bool ok = uart_init(&m->uart, &m->host, &m->pio, GUEST_PORT_COM1, GUEST_GSI_COM1);
 
-    ok = ok && rtc_init(&m->rtc, &m->host, &m->pio, &rtc);
+    ok = ok && (!config->cmos || rtc_init(&m->rtc, &m->host, &m->pio, &rtc));
     ok = ok && acpi_pm_init(&m->pm, &m->host, &m->pio, &pm);
-    ok = ok && pci_config_init(&m->pci, &m->host, &m->pio);
-    ok = ok && reset_init(&m->reset, &m->host, &m->pio);
+    ok = ok && (!config->pci || pci_config_init(&m->pci, &m->host, &m->pio));
+    ok = ok && reset_init(&m->reset, &m->host, &m->pio, config->port_92);
     ASSERT(ok);
 }
 

@@ -4,6 +4,7 @@
 
 enum {
     TMR_STS = 1 << 0,
+    TMR_CARRY_BIT = 31, /* TMR_STS is set each time the highest bit of the timer changes */
 
     /* Enable bits that exist in PM1_EN; they read back as written, which ACPI drivers check. */
     PM1_ENABLE_BITS = 1 << 0 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14,
@@ -20,17 +21,9 @@ static uint64_t timer_ticks(const struct acpi_pm *pm)
     return device_ns_to_ticks(pm->host->now_ns(pm->host->ctx), ACPI_PM_TIMER_HZ);
 }
 
-/* TMR_STS is set each time the highest bit of the timer changes. */
-static unsigned carry_bit(const struct acpi_pm *pm)
-{
-    return pm->config.timer_32 ? 31 : 23;
-}
-
 static void update_status(struct acpi_pm *pm, uint64_t ticks)
 {
-    unsigned carry = carry_bit(pm);
-
-    if (ticks >> carry != pm->timer_done >> carry)
+    if (pm->config.timer && ticks >> TMR_CARRY_BIT != pm->timer_done >> TMR_CARRY_BIT)
         pm->status |= TMR_STS;
     pm->timer_done = ticks;
 }
@@ -69,15 +62,15 @@ static void event_write(void *dev, uint16_t offset, unsigned size, uint32_t valu
 static uint64_t event_advance(void *dev, uint64_t now_ns)
 {
     struct acpi_pm *pm = dev;
-    unsigned carry = carry_bit(pm);
 
-    if (!(pm->enable & TMR_STS))
+    if (!pm->config.timer || !(pm->enable & TMR_STS))
         return DEVICE_NEVER; /* the status is brought up to date when somebody looks at it */
     update_status(pm, device_ns_to_ticks(now_ns, ACPI_PM_TIMER_HZ));
     update_sci(pm);
     if (pm->status & TMR_STS)
         return DEVICE_NEVER;
-    return device_ticks_to_ns(((pm->timer_done >> carry) + 1) << carry, ACPI_PM_TIMER_HZ);
+    return device_ticks_to_ns(((pm->timer_done >> TMR_CARRY_BIT) + 1) << TMR_CARRY_BIT,
+                              ACPI_PM_TIMER_HZ);
 }
 
 static uint32_t control_read(void *dev, uint16_t offset, unsigned size)
@@ -103,12 +96,9 @@ static void control_write(void *dev, uint16_t offset, unsigned size, uint32_t va
 static uint32_t timer_read(void *dev, uint16_t offset, unsigned size)
 {
     const struct acpi_pm *pm = dev;
-    uint32_t ticks = (uint32_t)timer_ticks(pm);
 
     (void)size;
-    if (!pm->config.timer_32)
-        ticks &= 0xffffff;
-    return ticks >> offset * 8;
+    return (uint32_t)timer_ticks(pm) >> offset * 8;
 }
 
 static void timer_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
@@ -146,5 +136,6 @@ bool acpi_pm_init(struct acpi_pm *pm, const struct device_host *host, struct pio
     };
 
     *pm = (struct acpi_pm){.host = host, .config = *config};
-    return pio_bus_add(bus, &event) && pio_bus_add(bus, &control) && pio_bus_add(bus, &timer);
+    return pio_bus_add(bus, &event) && pio_bus_add(bus, &control) &&
+           (!config->timer || pio_bus_add(bus, &timer));
 }

@@ -23,7 +23,7 @@ struct acpi_pm_config {
     uint16_t base; /* ACPI_PM_LENGTH ports */
     unsigned sci;  /* line of the system control interrupt; level, active high */
     uint8_t s5;    /* SLP_TYP that powers the machine off: the value of \_S5 */
-    bool timer_32; /* the timer counts 32 bits (FADT flag TMR_VAL_EXT), else 24 */
+    bool timer;    /* the PM timer is there; it counts 32 bits (FADT flag TMR_VAL_EXT) */
 };
 
 /* All fields are private to acpi_pm.c. */

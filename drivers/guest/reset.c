@@ -47,7 +47,8 @@ static void port_a_write(void *dev, uint16_t offset, unsigned size, uint32_t val
         reset->host->stop(reset->host->ctx, DEVICE_STOP_RESET, 0);
 }
 
-bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus)
+bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus,
+                bool port_92)
 {
     struct pio_device kbc = {
         .base = RESET_KBC_PORT,
@@ -68,5 +69,5 @@ bool reset_init(struct reset *reset, const struct device_host *host, struct pio_
 
     reset->host = host;
     reset->port_a = PORT_A_A20;
-    return pio_bus_add(bus, &kbc) && pio_bus_add(bus, &port_a);
+    return pio_bus_add(bus, &kbc) && (!port_92 || pio_bus_add(bus, &port_a));
 }

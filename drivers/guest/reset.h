@@ -17,7 +17,7 @@ struct reset {
 };
 
 /*
- * Adds ports 0x64 and 0x92 to the bus. False if the bus refuses.
+ * Adds port 0x64 and, with port_92, port 0x92 to the bus. False if the bus refuses.
  *
  * Port 0x64: commands 0xf0 to 0xff pulse the controller's output port, and those with bit 0 clear
  * pulse the reset line; other commands are swallowed. It reads as an idle controller and never as
@@ -26,4 +26,5 @@ struct reset {
  *
  * Port 0x92: bit 0 resets when it goes from 0 to 1; bit 1 (A20) is remembered and has no effect.
  */
-bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus);
+bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus,
+                bool port_92);

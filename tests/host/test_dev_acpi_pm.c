@@ -18,9 +18,9 @@ enum {
 static struct device_world world;
 static struct acpi_pm pm;
 
-static void create(bool timer_32)
+static void create(bool timer)
 {
-    struct acpi_pm_config config = {.base = BASE, .sci = SCI, .s5 = S5, .timer_32 = timer_32};
+    struct acpi_pm_config config = {.base = BASE, .sci = SCI, .s5 = S5, .timer = timer};
 
     world_init(&world);
     assert_true(acpi_pm_init(&pm, &world.host, &world.bus, &config));
@@ -48,17 +48,14 @@ static void timer_counts(void **state)
                                      0x1000000, 0xffffffff, 0x100000000, 0x123456789abcd};
 
     (void)state;
-    for (unsigned wide = 0; wide < 2; wide++) {
-        create(wide);
-        uint32_t mask = wide ? UINT32_MAX : 0xffffff;
-        for (unsigned i = 0; i < sizeof ticks / sizeof ticks[0]; i++) {
-            world.now_ns = tick_ns(ticks[i]);
-            assert_int_equal(pio_bus_read(&world.bus, TIMER, 4), ticks[i] & mask);
-            if (ticks[i] == 0)
-                continue;
-            world.now_ns--;
-            assert_int_equal(pio_bus_read(&world.bus, TIMER, 4), (ticks[i] - 1) & mask);
-        }
+    create(true);
+    for (unsigned i = 0; i < sizeof ticks / sizeof ticks[0]; i++) {
+        world.now_ns = tick_ns(ticks[i]);
+        assert_int_equal(pio_bus_read(&world.bus, TIMER, 4), (uint32_t)ticks[i]);
+        if (ticks[i] == 0)
+            continue;
+        world.now_ns--;
+        assert_int_equal(pio_bus_read(&world.bus, TIMER, 4), (uint32_t)(ticks[i] - 1));
     }
     world.now_ns = UINT64_MAX; /* 584 years: still no overflow */
     assert_int_equal(pio_bus_read(&world.bus, TIMER, 4),
@@ -78,10 +75,10 @@ static void timer_is_read_only_and_readable_by_parts(void **state)
 static void carry_raises_the_sci(void **state)
 {
     (void)state;
-    create(false);
+    create(true);
     assert_true(pio_bus_advance(&world.bus, 0) == DEVICE_NEVER);
     out16(ENABLE, 1);
-    uint64_t carry = tick_ns(1 << 23);
+    uint64_t carry = tick_ns(1ull << 31);
     assert_true(pio_bus_advance(&world.bus, 0) == carry);
     world.now_ns = carry - 1;
     assert_true(pio_bus_advance(&world.bus, world.now_ns) == carry);
@@ -98,7 +95,7 @@ static void carry_raises_the_sci(void **state)
     out16(STATUS, 1);
     assert_int_equal(in16(STATUS), 0);
     assert_false(world.level);
-    assert_true(pio_bus_advance(&world.bus, world.now_ns) == tick_ns(2 << 23));
+    assert_true(pio_bus_advance(&world.bus, world.now_ns) == tick_ns(2ull << 31));
 }
 
 static void carry_without_enable(void **state)
@@ -112,6 +109,19 @@ static void carry_without_enable(void **state)
     assert_true(world.level);
     out16(ENABLE, 0);
     assert_false(world.level);
+}
+
+static void without_timer(void **state)
+{
+    (void)state;
+    create(false);
+    out16(ENABLE, 1);
+    world.now_ns = tick_ns(1ull << 31);
+    assert_true(pio_bus_advance(&world.bus, world.now_ns) == DEVICE_NEVER);
+    assert_int_equal(pio_bus_read(&world.bus, TIMER, 4), UINT32_MAX);
+    assert_int_equal(in16(STATUS), 0);
+    assert_false(world.level);
+    assert_int_equal(in16(CONTROL), 1);
 }
 
 static void enable_reads_back(void **state)
@@ -156,6 +166,7 @@ int main(void)
         cmocka_unit_test(timer_is_read_only_and_readable_by_parts),
         cmocka_unit_test(carry_raises_the_sci),
         cmocka_unit_test(carry_without_enable),
+        cmocka_unit_test(without_timer),
         cmocka_unit_test(enable_reads_back),
         cmocka_unit_test(acpi_mode_stays_on),
         cmocka_unit_test(power_off),

@@ -21,7 +21,7 @@ static int setup(void **state)
 {
     (void)state;
     world_init(world);
-    return !(reset_init(&fixture.reset, &world->host, &world->bus) &&
+    return !(reset_init(&fixture.reset, &world->host, &world->bus, true) &&
              pci_config_init(&fixture.pci, &world->host, &world->bus) &&
              debug_exit_init(&world->host, &world->bus, 0xf4));
 }

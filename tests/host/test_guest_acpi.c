@@ -79,9 +79,12 @@ struct tables {
     uint64_t facs;
 };
 
-static struct tables build_for(const uint32_t *apic_ids, uint32_t count, bool legacy)
+static const struct config_vm usual = {.cmos = 1, .pci = 1, .pm_timer = 1, .port_92 = 1};
+
+static struct tables build_for(const uint32_t *apic_ids, uint32_t count,
+                               const struct config_vm *config)
 {
-    uint64_t gpa = guest_acpi_build(&gm, apic_ids, count, legacy);
+    uint64_t gpa = guest_acpi_build(&gm, apic_ids, count, config);
     const uint8_t *rsdp = find_rsdp();
     struct tables t;
 
@@ -107,7 +110,7 @@ static struct tables build_for(const uint32_t *apic_ids, uint32_t count, bool le
 
 static struct tables build(const uint32_t *apic_ids, uint32_t count)
 {
-    return build_for(apic_ids, count, false);
+    return build_for(apic_ids, count, &usual);
 }
 
 static void fixed_hardware(void **state)
@@ -141,6 +144,23 @@ static void fixed_hardware(void **state)
     assert_int_equal(ram[t.facs + 32], 2);
 }
 
+/* What a configuration leaves out has no address, no length and no flag. */
+static void absent_hardware(void **state)
+{
+    static const uint8_t none[12];
+    struct tables t = build_for((const uint32_t[]){0}, 1, &(struct config_vm){.legacy = 0});
+
+    (void)state;
+    assert_int_equal(peek(t.fadt + 76, 4), 0);
+    assert_memory_equal(t.fadt + 88, "\4\2\0\0\0\0", 6);
+    assert_int_equal(t.fadt[108], 0);
+    assert_int_equal(peek(t.fadt + 109, 2), 0x25);
+    assert_int_equal(peek(t.fadt + 112, 4), 0x1075);
+    assert_memory_equal(t.fadt + 116, none, 12);
+    assert_int_equal(t.fadt[128], 0);
+    assert_memory_equal(t.fadt + 208, none, 12);
+}
+
 static bool has_bytes(const uint8_t *table, const uint8_t *bytes, size_t count)
 {
     for (size_t i = 36; i + count <= peek(table + 4, 4); i++)
@@ -172,6 +192,7 @@ static void dsdt_agrees_with_layout(void **state)
 {
     static const uint8_t s5[] = {
         8, '_', 'S', '5', '_', 0x12, 6, 4, GUEST_S5_SLEEP_TYPE, GUEST_S5_SLEEP_TYPE};
+    uint8_t status[] = {'_', 'S', 'T', 'A', 0x0a, 0x0f}; /* the clock's */
     struct tables t = build((const uint32_t[]){0}, 1);
 
     (void)state;
@@ -180,6 +201,11 @@ static void dsdt_agrees_with_layout(void **state)
     assert_true(has_device(t.dsdt, GUEST_PORT_COM1, 8, GUEST_GSI_COM1));
     assert_true(has_device(t.dsdt, GUEST_PORT_RTC_INDEX, 2, GUEST_GSI_RTC));
     assert_false(has_device(t.dsdt, GUEST_PORT_COM1, 8, GUEST_GSI_RTC));
+    assert_true(has_bytes(t.dsdt, status, sizeof(status)));
+    status[5] = 0;
+    assert_false(has_bytes(t.dsdt, status, sizeof(status)));
+    t = build_for((const uint32_t[]){0}, 1, &(struct config_vm){.pci = 1});
+    assert_true(has_bytes(t.dsdt, status, sizeof(status)));
 }
 
 /* The processors' APIC IDs in order, and how many entries of type 9 there were. */
@@ -238,7 +264,7 @@ static void processors(void **state)
 static void legacy_devices(void **state)
 {
     static const uint8_t pit[] = {2, 10, 0, 0, 2, 0, 0, 0, 0, 0};
-    struct tables t = build_for((const uint32_t[]){0}, 1, true);
+    struct tables t = build_for((const uint32_t[]){0}, 1, &(struct config_vm){.legacy = 1});
 
     (void)state;
     assert_int_equal(peek(t.madt + 40, 4), 1);
@@ -253,10 +279,10 @@ static void refusals(void **state)
     struct guest_memory small = {.count = 0};
 
     (void)state;
-    assert_int_equal(guest_acpi_build(&gm, apic_ids, 0, false), 0);
-    assert_int_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX + 1, false), 0);
+    assert_int_equal(guest_acpi_build(&gm, apic_ids, 0, &usual), 0);
+    assert_int_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX + 1, &usual), 0);
     assert_true(gm_add(&small, 0, GUEST_ACPI_END - 1, ram));
-    assert_int_equal(guest_acpi_build(&small, apic_ids, 1, false), 0);
+    assert_int_equal(guest_acpi_build(&small, apic_ids, 1, &usual), 0);
     assert_false(guest_smbios_build(&small));
 }
 
@@ -265,7 +291,7 @@ static void nothing_else_is_touched(void **state)
     static const uint32_t apic_ids[GUEST_ACPI_CPUS_MAX];
 
     (void)state;
-    assert_int_not_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX, false), 0);
+    assert_int_not_equal(guest_acpi_build(&gm, apic_ids, GUEST_ACPI_CPUS_MAX, &usual), 0);
     for (uint32_t gpa = 0; gpa < RAM_SIZE; gpa++)
         if (gpa < GUEST_ACPI_BASE || gpa >= GUEST_ACPI_END)
             assert_int_equal(ram[gpa], 0xee);
@@ -326,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fixed_hardware, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(absent_hardware, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dsdt_agrees_with_layout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(processors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(legacy_devices, set_up, tear_down),

@@ -15,7 +15,7 @@ from tests.runner.stages import Start
 
 SOURCES = paths.ROOT / "tests" / "guest"
 VM_KEYS = ("memory", "time_limit", "vcpus", "apic_ids", "id_match", "x2apic", "cores", "threads",
-           "hyperv", "vtls", "debug_exit", "testdev", "legacy", "fw_cfg",
+           "hyperv", "vtls", "cmos", "pci", "pm_timer", "port_92", "debug_exit", "testdev", "legacy", "fw_cfg",
            "fw_cfg_file", "load_address")
 # What of the hardware's APIC virtualization a VM can do without. No emulator has IPI virtualization.
 APIC_KEYS = ("tpr_shadow", "apic_access", "apic_registers", "virtual_interrupts",
