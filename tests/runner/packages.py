@@ -45,6 +45,11 @@ PROGRAMS = (
     Program("memtest_pass", "memtest86+x64.bin", (
         (r"Pass: +1 +Errors: 0", b"\x1b"),
     ), cmdline="console=ttyS0,115200", memory="8M", long=True),
+    Program("grub", "bios.bin", (
+        (r"executed automatically in", b"c"),
+        (r"grub> ", b"lsmmap\r"),
+        (r"base_addr = 0x100000, length = 0x", b"reboot\r"),
+    ), diskette="grub.img"),
     Program("ipxe", "bios.bin", (
         (r"Press Ctrl-B", b"\x02"),
         (r"iPXE> ", b"show version\r"),
