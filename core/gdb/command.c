@@ -173,18 +173,19 @@ static bool write_memory(const struct gdb_session *session, struct gdb_cursor *p
                        FAULT);
 }
 
-/* Z0 and z0; other kinds are unknown here, which an empty answer says. */
+/* Z0, Z1, z0 and z1; other kinds are unknown here, which an empty answer says. */
 static bool set_breakpoint(const struct gdb_session *session, struct gdb_cursor *packet, bool set,
                            struct gdb_reply *reply)
 {
     uint64_t address, kind;
+    bool hard = gdb_take(packet, "1");
 
-    if (!gdb_take(packet, "0"))
+    if (!hard && !gdb_take(packet, "0"))
         return true;
     if (!gdb_take(packet, ",") || !gdb_take_number(packet, &address) || !gdb_take(packet, ",") ||
         !gdb_take_number(packet, &kind) || *packet->at != 0)
         return put_error(reply, MALFORMED);
-    return put_outcome(reply, gdb_target_break(general_thread(session), address, set), FAULT);
+    return put_outcome(reply, gdb_target_break(general_thread(session), address, hard, set), FAULT);
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */

@@ -48,8 +48,9 @@ bool gdb_target_set(uint32_t thread, const struct gdb_registers *registers);
 size_t gdb_target_read(uint32_t thread, uint64_t address, void *to, size_t n);
 bool gdb_target_write(uint32_t thread, uint64_t address, const void *from, size_t n);
 
-/* Software breakpoints. */
-bool gdb_target_break(uint32_t thread, uint64_t address, bool set);
+/* Breakpoints in memory, asked for as software ones or, with `hard`, as hardware ones, which are
+ * the same here. One goes when neither is wanted any more. */
+bool gdb_target_break(uint32_t thread, uint64_t address, bool hard, bool set);
 
 /* Lets threads go on: all, or `only` that (unless 0); `step`: that one for one instruction. False:
  * it cannot step. */

@@ -18,6 +18,7 @@ enum { BREAKPOINTS_MAX = 64, INT3 = 0xcc };
 struct breakpoint {
     uint8_t *byte; /* NULL: free */
     uint8_t original;
+    uint8_t wanted; /* bit 0: by `break`, bit 1: by `hbreak` */
 };
 
 static struct {
@@ -311,8 +312,9 @@ static void take_out(struct breakpoint *breakpoint)
     breakpoint->byte = NULL;
 }
 
-bool gdb_target_break(uint32_t thread, uint64_t address, bool set)
+bool gdb_target_break(uint32_t thread, uint64_t address, bool hard, bool set)
 {
+    uint8_t wanted = hard ? BIT(1) : BIT(0);
     struct search search = {.address = address};
 
     gdb_target_ask(thread, search_byte, &search);
@@ -320,7 +322,7 @@ bool gdb_target_break(uint32_t thread, uint64_t address, bool set)
         return false;
     struct breakpoint *there = breakpoint_at(search.byte);
     if (!set) {
-        if (there != NULL)
+        if (there != NULL && (there->wanted &= ~wanted) == 0)
             take_out(there);
         return true;
     }
@@ -330,6 +332,7 @@ bool gdb_target_break(uint32_t thread, uint64_t address, bool set)
         return false;
     if (there->byte == NULL)
         *there = (struct breakpoint){.byte = search.byte, .original = *search.byte};
+    there->wanted |= wanted;
     *there->byte = INT3;
     return true;
 }

@@ -19,7 +19,7 @@ enum { MEMORY = 0x1000, MEMORY_SIZE = 0x800, FUZZ_ROUNDS = 300000 };
 
 static struct gdb_registers registers[6];
 static uint8_t memory[MEMORY_SIZE];
-static bool broken[MEMORY_SIZE];
+static bool broken[MEMORY_SIZE], broken_hard;
 static uint32_t stepped, resumed_only, resumes, let_go, killed;
 static bool cannot_step;
 
@@ -74,12 +74,13 @@ bool gdb_target_write(uint32_t thread, uint64_t address, const void *from, size_
     return true;
 }
 
-bool gdb_target_break(uint32_t thread, uint64_t address, bool set)
+bool gdb_target_break(uint32_t thread, uint64_t address, bool hard, bool set)
 {
     assert_true(gdb_target_has_thread(thread));
     if (address < MEMORY || address >= MEMORY + MEMORY_SIZE)
         return false;
     broken[address - MEMORY] = set;
+    broken_hard = hard;
     return true;
 }
 
@@ -287,13 +288,17 @@ static void breakpoints_are_set(void **state)
     (void)state;
     answers("Z0,1004,1", "OK");
     assert_true(broken[4]);
+    assert_false(broken_hard);
     answers("z0,1004,1", "OK");
     assert_false(broken[4]);
+    answers("Z1,1005,1", "OK");
+    assert_true(broken[5] && broken_hard);
+    answers("z1,1005,1", "OK");
+    assert_false(broken[5]);
     answers("Z0,4,1", "E0e");
     answers("Z0,1004", "E16");
     answers("Z0,1004,1;", "E16");
-    answers("Z1,1004,1", ""); /* kinds that are not known */
-    answers("Z2,1004,1", "");
+    answers("Z2,1004,1", ""); /* kinds that are not known */
 }
 
 static void threads_go_on(void **state)

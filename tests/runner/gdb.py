@@ -52,7 +52,7 @@ continue
 info threads
 print argument
 x/2xb on_second
-break *in_vtl1
+hbreak *in_vtl1
 continue
 info threads
 thread
