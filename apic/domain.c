@@ -3,7 +3,6 @@
 #include "apic/domain.h"
 
 #include "apic/internal.h"
-#include "apic/map.h"
 
 void apic_domain_init(struct apic_domain *domain, const struct apic_config *config,
                       const struct apic_callbacks *calls, void *ctx, struct apic_epoch *epoch)
@@ -21,17 +20,6 @@ void apic_domain_destroy(struct apic_domain *domain)
 {
     for (unsigned i = 0; i < APIC_MAX_GROUPS; i++)
         apic_group_destroy(&domain->group[i]);
-}
-
-size_t apic_domain_memory(const struct apic_domain *domain)
-{
-    size_t bytes = 0;
-    for (unsigned i = 0; i < APIC_MAX_GROUPS; i++) {
-        uint32_t capacity = domain->group[i].capacity;
-        if (capacity != 0)
-            bytes += 2 * apic_map_size(capacity) + capacity * sizeof(struct lapic *);
-    }
-    return bytes;
 }
 
 void apic_trace_tell(struct apic_domain *domain, enum apic_trace_kind kind,

@@ -164,9 +164,6 @@ void apic_domain_init(struct apic_domain *domain, const struct apic_config *conf
 /* Frees the maps. Nobody may send to the domain any more. Configuration. */
 void apic_domain_destroy(struct apic_domain *domain);
 
-/* Bytes of map memory the domain holds at present. Any CPU. */
-size_t apic_domain_memory(const struct apic_domain *domain);
-
 /* Delivers a message to every APIC of msg->group that accepts it, and returns how many did
  * (lowest priority: 0 or 1). Takes no lock; writes only the targets' `struct apic_post`. When it
  * returns, every acceptor's bit is set. Any CPU, inside the epoch. `msg` must obey the rules in
