@@ -7,6 +7,7 @@
 #include "core/gdb/gdb.h"
 #include "core/guest/apic.h"
 #include "core/guest/cpuid.h"
+#include "core/guest/kvm_hypercall.h"
 #include "core/guest/machine.h"
 #include "core/guest/trace.h"
 #include "core/hyperv/hyperv.h"
@@ -166,18 +167,13 @@ static void on_switched(void *owner)
     vcpu_switched(vcpu_of(owner));
 }
 
-/* CPUID shows KVM's leaves, and who finds them may ask: Linux's ptp_kvm does. No hypercall is there
- * (Linux, Documentation/virt/kvm/x86/hypercalls.rst). */
 static enum vmx_action on_vmcall(void *owner)
 {
-    enum { KVM_EPERM = 1, KVM_ENOSYS = 1000 };
     struct vcpu *vcpu = vcpu_of(owner);
-    struct vmx_context *vmx = &vcpu->active->vmx;
 
     if (vcpu->hv != NULL)
         return hv_vmcall(vcpu);
-    int64_t answer = vmx_cpl(vmx) == 0 ? -KVM_ENOSYS : -KVM_EPERM;
-    vcpu->regs.gpr[VMX_RAX] = (uint64_t)answer;
+    kvm_hypercall(vcpu);
     return VMX_NEXT;
 }
 

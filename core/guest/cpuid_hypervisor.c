@@ -2,8 +2,9 @@
 /*
  * Lapwing's own leaves, and behind them KVM's: Linux switches to x2APIC mode without interrupt
  * remapping only under a hypervisor it knows, and starts processors with IDs above 255 only when
- * told that device interrupts reach them. Nothing else of KVM's interface is there, and no feature
- * bit says so (Linux, Documentation/virt/kvm/x86/cpuid.rst).
+ * told that device interrupts reach them. Besides there is the hypercall that sends an IPI to many
+ * (core/guest/kvm_hypercall.c), and nothing else of KVM's interface (Linux,
+ * Documentation/virt/kvm/x86/cpuid.rst).
  *
  * With "hyperv = on" Hyper-V's leaves come first, where its guests look for them, and Lapwing's
  * 100H behind them. KVM's are left out: Linux takes the last of the hypervisors that it finds.
@@ -20,6 +21,9 @@ _Static_assert(sizeof(CPUID_SIGNATURE) == 13 && sizeof(KVM_SIGNATURE) == 12,
 
 /* Bits 55:49 of I/O APIC entries and bits 11:5 of MSI addresses are destination bits 14:8. */
 #define KVM_FEATURE_MSI_EXT_DEST_ID BIT(15)
+
+/* The hypercall that sends an IPI to many. */
+#define KVM_FEATURE_PV_SEND_IPI BIT(11)
 
 /* This exit counts, too. */
 static uint64_t exits_of(const struct vcpu *vcpu)
@@ -60,7 +64,7 @@ struct cpuid guest_cpuid_hypervisor(const struct vcpu *vcpu, uint32_t leaf)
     case CPUID_KVM:
         return cpuid_signature(CPUID_KVM_FEATURES, KVM_SIGNATURE);
     case CPUID_KVM_FEATURES:
-        return (struct cpuid){.eax = KVM_FEATURE_MSI_EXT_DEST_ID};
+        return (struct cpuid){.eax = KVM_FEATURE_MSI_EXT_DEST_ID | KVM_FEATURE_PV_SEND_IPI};
     default:
         return own(vcpu, CPUID_HYPERVISOR, leaf);
     }

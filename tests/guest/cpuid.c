@@ -16,6 +16,7 @@ enum {
     EXITS_LEAF = 0x40000011,
     KVM_LEAF = 0x40000100,
     KVM_FEATURES_LEAF = 0x40000101,
+    KVM_FEATURE_PV_SEND_IPI = 1 << 11,
     KVM_FEATURE_MSI_EXT_DEST_ID = 1 << 15,
     XSAVE_LEGACY_AND_HEADER = 512 + 64,
     XSAVE_AVX = 256,
@@ -41,7 +42,8 @@ static void hypervisor_leaves(void)
     has_signature(KVM_LEAF, "KVMKVMKVM\0\0");
     is_u64(cpuid(KVM_LEAF, 0).eax, KVM_FEATURES_LEAF, "KVM's leaves reach its features");
     struct cpuid features = cpuid(KVM_FEATURES_LEAF, 0);
-    is_u64(features.eax, KVM_FEATURE_MSI_EXT_DEST_ID, "extended destinations are its one feature");
+    is_u64(features.eax, KVM_FEATURE_MSI_EXT_DEST_ID | KVM_FEATURE_PV_SEND_IPI,
+           "extended destinations and IPIs to many are its features");
     is_u64(features.edx, 0, "KVM gives no hints");
     struct cpuid absent = cpuid(KVM_LEAF + 0x100, 0);
     is_u64(absent.eax | absent.ebx | absent.ecx | absent.edx, 0, "no further hypervisor leaf");
