@@ -79,6 +79,12 @@ bool apic_post_event(struct apic_post *post, const struct apic_msg *msg);
 bool apic_post_bad_vector(struct apic_post *post);
 void apic_post_clear(struct apic_post *post);
 
+/* Whether the target's TMR may say "level" for the vector. */
+static inline bool apic_post_may_be_level(const struct apic_post *post, uint8_t vector)
+{
+    return (atomic_load_explicit(&post->levels, memory_order_relaxed) >> (vector / 4) & 1) != 0;
+}
+
 /* Posts a Fixed, edge-triggered vector (16-255). Always a locked operation, even when the bit is
  * set already: the target must see everything the sender wrote before. */
 static inline bool apic_post_edge(struct apic_post *post, uint8_t vector)

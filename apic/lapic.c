@@ -68,6 +68,7 @@ static void show_ids(struct lapic *lapic)
 static void reset_registers(struct lapic *lapic)
 {
     __builtin_memset(lapic->regs, 0, APIC_PAGE_SIZE);
+    atomic_store(&lapic->post->levels, 0);
     *lapic_reg(lapic, APIC_VERSION) = version(&lapic->domain->config);
     *lapic_reg(lapic, APIC_DFR) = UINT32_MAX;
     *lapic_reg(lapic, APIC_SVR) = SPURIOUS_AT_RESET;

@@ -30,7 +30,10 @@ struct lapic;
 struct apic_post {
     _Alignas(64) _Atomic uint64_t pir[4];
     _Atomic uint64_t control;
-    uint64_t reserved[3];
+    /* Bit n: TMR says "level" for one of vectors 4n to 4n+3. Written by the owner; the manual
+     * leaves the rest of the descriptor to software. */
+    _Atomic uint64_t levels;
+    uint64_t reserved[2];
 
     /* Vectors that arrived level-triggered. The hardware moves PIR to IRR without touching TMR, so
      * these go past it. */

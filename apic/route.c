@@ -29,7 +29,9 @@ static bool post(struct apic_post *post, const struct apic_msg *msg, enum apic_k
         return apic_post_bad_vector(post);
     if (msg->level)
         return apic_post_level(post, msg->vector);
-    *kick = APIC_KICK_PIR;
+    /* Only the owner clears the TMR bit; the hardware's processing of the descriptor would not. */
+    if (!apic_unlikely(apic_post_may_be_level(post, msg->vector)))
+        *kick = APIC_KICK_PIR;
     return apic_post_edge(post, msg->vector);
 }
 

@@ -63,19 +63,42 @@ void lapic_update_ppr(struct lapic *lapic)
     *lapic_reg(lapic, APIC_PPR) = priority(lapic);
 }
 
+static uint64_t tmr_word(const struct lapic *lapic, unsigned word64)
+{
+    uint32_t base = APIC_TMR + word64 * 0x20u;
+    return *lapic_reg(lapic, base) | (uint64_t)*lapic_reg(lapic, base + 0x10u) << 32;
+}
+
+/* For senders, after a change of TMR. */
+static __attribute__((noinline)) void note_levels(struct lapic *lapic)
+{
+    uint64_t levels = 0;
+    for (unsigned vectors = 0; vectors < 256; vectors += 4) {
+        uint64_t four = tmr_word(lapic, vectors / 64) >> (vectors % 64) & 0xF;
+        levels |= (uint64_t)(four != 0) << (vectors / 4);
+    }
+    atomic_store(&lapic->post->levels, levels);
+}
+
 /* Acceptance sets IRR and makes TMR say how the vector arrived. */
 static bool accept_words(struct lapic *lapic, unsigned word64, uint64_t bits, bool level)
 {
     bool changed = false;
+    uint32_t tmr_changes = 0;
     for (unsigned half = 0; half < 2; half++) {
         uint32_t part = (uint32_t)(bits >> (32 * half));
         uint32_t offset = (word64 * 2 + half) * 0x10u;
         uint32_t *irr = lapic_reg(lapic, APIC_IRR + offset);
         uint32_t *tmr = lapic_reg(lapic, APIC_TMR + offset);
         uint32_t new_tmr = level ? *tmr | part : *tmr & ~part;
-        changed |= (part & ~*irr) != 0 || new_tmr != *tmr;
+        changed |= (part & ~*irr) != 0;
+        tmr_changes |= new_tmr ^ *tmr;
         *irr |= part;
         *tmr = new_tmr;
+    }
+    if (apic_unlikely(tmr_changes != 0)) {
+        note_levels(lapic);
+        changed = true;
     }
     return changed;
 }
@@ -83,10 +106,11 @@ static bool accept_words(struct lapic *lapic, unsigned word64, uint64_t bits, bo
 void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level)
 {
     *vector_word(lapic, APIC_IRR, vector) |= vector_bit(vector);
-    if (level)
-        *vector_word(lapic, APIC_TMR, vector) |= vector_bit(vector);
-    else
-        *vector_word(lapic, APIC_TMR, vector) &= ~vector_bit(vector);
+    uint32_t *tmr = vector_word(lapic, APIC_TMR, vector);
+    uint32_t old_tmr = *tmr;
+    *tmr = level ? old_tmr | vector_bit(vector) : old_tmr & ~vector_bit(vector);
+    if (apic_unlikely(*tmr != old_tmr))
+        note_levels(lapic);
 }
 
 /* A disabled APIC accepts nothing: what is found then was under way while it was being disabled. */
@@ -187,8 +211,6 @@ void lapic_eoi(struct lapic *lapic)
 
 void lapic_eoi_exit_bitmap(const struct lapic *lapic, uint64_t bitmap[4])
 {
-    for (uint32_t i = 0; i < 4; i++) {
-        bitmap[i] = *lapic_reg(lapic, APIC_TMR + i * 0x20u) |
-                    (uint64_t)*lapic_reg(lapic, APIC_TMR + i * 0x20u + 0x10u) << 32;
-    }
+    for (uint32_t i = 0; i < 4; i++)
+        bitmap[i] = tmr_word(lapic, i);
 }

@@ -189,6 +189,23 @@ static void raise_and_lower_again(void)
     done("one interrupt for each time that the line is asserted");
 }
 
+/* Acceptance makes TMR say how the last one arrived, whoever sent it. */
+static void edge_between(void)
+{
+    for (unsigned n = 0; n < CPUS; n++)
+        for (unsigned times = 1; times <= 3; times++) {
+            expect_from(1, 1);
+            route_uart(n, 0);
+            raise_uart();
+            see_takers(1u << n, 1);
+            smp_see(tmr, true, "TMR in the handler", n);
+            ipi(cpus[n]->apic_id, VECTOR);
+            see_takers(1u << n, 1);
+            smp_see(tmr, false, "TMR in the handler of an edge", n);
+        }
+    done("an edge of the same vector after each");
+}
+
 /* ---- Held back by the target ---- */
 
 static void raise_tpr(uintptr_t priority)
@@ -366,7 +383,7 @@ static void sets(void)
 static void all(void)
 {
     static void (*const tests[])(void) = {
-        each, raise_and_lower_again, held, changed, shared, suppressed, sets};
+        each, raise_and_lower_again, edge_between, held, changed, shared, suppressed, sets};
     cpu_call_all(set_logical_id, 0);
     for (unsigned i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
         smp_idle(true);
@@ -374,6 +391,7 @@ static void all(void)
     }
     smp_idle(false);
     each();
+    edge_between();
 }
 
 static void to_x2apic(uintptr_t argument)

@@ -281,6 +281,36 @@ static void kicks_follow_on(void **state)
     rig_destroy(&rig);
 }
 
+/* The hardware's processing of the descriptor would leave TMR as it is. */
+static void an_edge_that_clears_tmr_calls_the_owner(void **state)
+{
+    (void)state;
+    start(APIC_POLICY_ARCHITECTURAL, 1);
+    struct lapic *a = add(1, 0);
+    struct apic_msg edge = {.dest = 1, .vector = 0xF1};
+    struct apic_msg level = {.dest = 1, .vector = 0xF1, .level = true};
+    struct apic_msg other = {.dest = 1, .vector = 0x40};
+    send(&rig, level);
+    assert_true(rig_has(a, 0xF1) && rig_bit(a, APIC_TMR, 0xF1));
+    assert_int_equal(rig.kicks[APIC_KICK_EVENT], 1);
+    send(&rig, other);
+    assert_true(rig_has(a, 0x40));
+    assert_int_equal(rig.kicks[APIC_KICK_PIR], 1);
+    send(&rig, edge);
+    assert_int_equal(rig.kicks[APIC_KICK_EVENT], 2);
+    assert_true(rig_has(a, 0xF1));
+    assert_false(rig_bit(a, APIC_TMR, 0xF1));
+    send(&rig, edge);
+    assert_int_equal(rig.kicks[APIC_KICK_PIR], 2);
+    send(&rig, level);
+    rig_merge(a);
+    lapic_reset(a);
+    lapic_write(a, APIC_SVR, 4, APIC_SVR_ENABLE);
+    send(&rig, edge);
+    assert_int_equal(rig.kicks[APIC_KICK_PIR], 3);
+    rig_destroy(&rig);
+}
+
 static void self_and_posting_by_object(void **state)
 {
     (void)state;
@@ -419,6 +449,7 @@ int main(void)
         cmocka_unit_test(lowest_priority_takes_one),
         cmocka_unit_test(software_disabled_takes_only_events),
         cmocka_unit_test(kicks_follow_on),
+        cmocka_unit_test(an_edge_that_clears_tmr_calls_the_owner),
         cmocka_unit_test(self_and_posting_by_object),
         cmocka_unit_test(illegal_vectors_reach_esr),
         cmocka_unit_test(sole_targets_are_what_routing_says),
