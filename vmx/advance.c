@@ -16,6 +16,11 @@ void vmx_advance_to(struct vmx_context *, uint64_t rip)
     vmx_end_instruction();
 }
 
+void vmx_block_by_mov_ss(struct vmx_context *)
+{
+    vmwrite32(GUEST_INTERRUPTIBILITY, vmread32(GUEST_INTERRUPTIBILITY) | BLOCKING_BY_MOV_SS);
+}
+
 enum vmx_outcome vmx_act_other(struct vmx_context *ctx, enum vmx_action action,
                                const struct vmx_exception *exception)
 {

@@ -8,16 +8,13 @@
  */
 #include "vmx/control_rules.h"
 #include "vmx/internal.h"
+#include "vmx/segment_load.h"
 #include "vmx/segment_rules.h"
 #include "vmx/tss.h"
 
 enum {
-    SELECTOR_LDT = 1 << 2,
-    SELECTOR_INDEX = 0xfff8, /* bytes */
     ERROR_EXT = 1 << 0,
     ERROR_IDT = 1 << 1,
-    DESCRIPTOR_SIZE = 8,
-    DESCRIPTOR_ACCESS = 5, /* offset of its byte with type, S, DPL and P */
 };
 
 #define DR6_BT         BIT(15)
@@ -263,59 +260,20 @@ static void load_selectors(struct task_exit *t, unsigned cpl)
     vmx_set_segment(t->ctx, VMX_LDTR, &ldtr);
 }
 
-/* The table a selector points into; no descriptor fits into one with limit 0. */
-static struct vmx_table table_of(struct task_exit *t, uint16_t selector)
-{
-    if (!(selector & SELECTOR_LDT))
-        return vmx_get_table(t->ctx, VMX_TABLE_GDTR);
-    struct vmx_segment ldtr = vmx_get_segment(t->ctx, VMX_LDTR);
-    if (ldtr.access & SEGMENT_UNUSABLE)
-        return (struct vmx_table){0};
-    uint32_t limit = min(ldtr.limit, (uint32_t)UINT16_MAX);
-    return (struct vmx_table){.base = ldtr.base, .limit = (uint16_t)limit};
-}
-
-static enum vmx_action set_accessed(struct task_exit *t, struct vmx_segment *segment,
-                                    const struct vmx_table *table, unsigned offset)
-{
-    if (!(segment->access & SEGMENT_S) || (segment->access & SEGMENT_ACCESSED))
-        return VMX_NEXT;
-    segment->access |= SEGMENT_ACCESSED;
-    uint8_t access = (uint8_t)segment->access;
-    return write_system(t, table->base, offset + DESCRIPTOR_ACCESS, &access, sizeof(access));
-}
-
-static enum vmx_action load_descriptor(struct task_exit *t, enum vmx_segment_name name,
-                                       uint16_t selector, unsigned cpl)
-{
-    uint32_t error = selector_error(t, selector);
-    struct vmx_table table = table_of(t, selector);
-    unsigned offset = selector & SELECTOR_INDEX;
-    if ((name == VMX_LDTR && (selector & SELECTOR_LDT)) ||
-        offset + DESCRIPTOR_SIZE - 1 > table.limit)
-        return raise(t, EXCEPTION_TS, error);
-    uint64_t descriptor;
-    enum vmx_action action = read_system(t, table.base, offset, &descriptor, sizeof(descriptor), 0);
-    if (action != VMX_NEXT)
-        return action;
-    struct vmx_segment segment = segment_of_descriptor(selector, descriptor);
-    int fault = task_segment_fault(name, &segment, cpl);
-    if (fault >= 0)
-        return raise(t, (uint8_t)fault, error);
-    action = set_accessed(t, &segment, &table, offset);
-    if (action == VMX_NEXT)
-        vmx_set_segment(t->ctx, name, &segment);
-    return action;
-}
-
 static enum vmx_action load_segment(struct task_exit *t, enum vmx_segment_name name,
                                     uint16_t selector, unsigned cpl)
 {
-    bool null = (selector & (SELECTOR_INDEX | SELECTOR_LDT)) == 0;
-    if (!null)
-        return load_descriptor(t, name, selector, cpl);
+    const struct segment_load load = {
+        .name = name,
+        .selector = selector,
+        .cpl = cpl,
+        .wrong = EXCEPTION_TS,
+        .error = selector_error(t, selector),
+    };
+    if (!selector_is_null(selector))
+        return segment_load_descriptor(t->ctx, &load, &t->fault);
     if (name == VMX_CS || name == VMX_SS)
-        return raise(t, EXCEPTION_TS, selector_error(t, selector));
+        return raise(t, EXCEPTION_TS, load.error);
     return VMX_NEXT; /* load_selectors() has left it unusable */
 }
 

@@ -566,6 +566,16 @@ void vmx_flush_linear(struct vmx_context *ctx);
 void vmx_advance_to(struct vmx_context *ctx, uint64_t rip);
 
 /*
+ * Loads ES, SS, DS, FS or GS as MOV does in the current context's mode. VMX_NEXT: done. VMX_RAISE
+ * with *fault, VMX_AGAIN, VMX_STOP: as the client's read and write, with nothing loaded.
+ */
+enum vmx_action vmx_load_segment(struct vmx_context *ctx, enum vmx_segment_name name,
+                                 uint16_t selector, struct vmx_exception *fault);
+
+/* After vmx_advance_to(): the instruction was a MOV to SS. */
+void vmx_block_by_mov_ss(struct vmx_context *ctx);
+
+/*
  * Runs the guest until there is something for core to do. With vmx_switch() another context may be
  * current then, and the outcome is that one's.
  * A host interrupt that is pending on entry

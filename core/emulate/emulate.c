@@ -122,6 +122,20 @@ static enum emulate_result move(const struct machine *m)
     return finish(m);
 }
 
+static enum emulate_result move_segment(const struct machine *m)
+{
+    const struct emulate_env *env = m->env;
+    enum insn_segment segment = (enum insn_segment)m->insn->reg.number;
+    uint64_t linear = operand_address(m, 0), selector;
+
+    if (m->insn->to_memory)
+        return store(m, linear, env->selector(env->ctx, segment)) ? finish(m) : EMULATE_FAULT;
+    if (!load(m, linear, EMULATE_READ, &selector) ||
+        !env->load_segment(env->ctx, segment, (uint16_t)selector))
+        return EMULATE_FAULT;
+    return finish(m);
+}
+
 static enum emulate_result exchange(const struct machine *m)
 {
     uint64_t linear = operand_address(m, 0), value;
@@ -333,6 +347,7 @@ enum emulate_result emulate(const struct insn *insn, struct emulate_regs *regs,
 
     switch (insn->op) {
     case INSN_MOV:
+        return insn->other == INSN_OTHER_SEGMENT ? move_segment(&m) : move(&m);
     case INSN_MOVZX:
     case INSN_MOVSX:
         return move(&m);

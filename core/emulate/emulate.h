@@ -44,6 +44,9 @@ struct emulate_env {
     uint8_t stack_size; /* bytes of the stack pointer: 8 in 64-bit mode, else by SS.B 4 or 2 */
 
     uint64_t (*segment_base)(void *ctx, enum insn_segment segment);
+    uint16_t (*selector)(void *ctx, enum insn_segment segment);
+    /* MOV to a segment register but CS: the last thing that can fault. */
+    bool (*load_segment)(void *ctx, enum insn_segment segment, uint16_t selector);
     bool (*read)(void *ctx, uint64_t linear, unsigned size, enum emulate_access access,
                  uint64_t *value);
     bool (*write)(void *ctx, uint64_t linear, unsigned size, uint64_t value);

@@ -27,6 +27,8 @@ enum {
     GROUP_8 = 1 << 18,     /* BT family with immediate */
     GROUP_REG_0 = 1 << 19, /* defined for 0 only */
 
+    SEGMENT = 1 << 20, /* ModRM.reg is a segment register; 16 bits whatever the operand size */
+
     RM = VALID | MODRM,
 };
 
@@ -61,6 +63,8 @@ static const struct encoding one_byte[256] = {
     [0x89] = {RM | REG, INSN_MOV},
     [0x8a] = {RM | REG | LOAD | BYTE, INSN_MOV},
     [0x8b] = {RM | REG | LOAD, INSN_MOV},
+    [0x8c] = {RM | SEGMENT, INSN_MOV},
+    [0x8e] = {RM | SEGMENT | LOAD, INSN_MOV},
     [0x8f] = {RM | GROUP_REG_0 | STACK, INSN_POP},
     [0xa0] = {VALID | MOFFS | LOAD | BYTE, INSN_MOV},
     [0xa1] = {VALID | MOFFS | LOAD, INSN_MOV},
@@ -405,6 +409,8 @@ static bool resolve_group(struct decoder *d)
     }
     if (d->flags & GROUP_REG_0)
         return d->modrm_reg == 0;
+    if (d->flags & SEGMENT)
+        return d->modrm_reg <= INSN_GS && !(d->flags & LOAD && d->modrm_reg == INSN_CS);
     return true;
 }
 
@@ -437,7 +443,7 @@ static bool lock_allowed(const struct insn *insn)
 static void settle_sizes(struct decoder *d)
 {
     struct insn *insn = d->insn;
-    uint8_t size = d->flags & BYTE ? 1 : operand_size(d);
+    uint8_t size = d->flags & BYTE ? 1 : d->flags & SEGMENT ? 2 : operand_size(d);
 
     insn->reg_size = size;
     insn->size = size;
@@ -457,6 +463,10 @@ static void settle_operands(struct decoder *d)
     if (d->flags & REG) {
         insn->other = INSN_OTHER_REG;
         insn->reg = register_operand(d);
+    }
+    if (d->flags & SEGMENT) {
+        insn->other = INSN_OTHER_SEGMENT;
+        insn->reg = (struct insn_reg){.number = d->modrm_reg};
     }
     if (d->flags & MOFFS) {
         insn->other = INSN_OTHER_REG;

@@ -65,6 +65,7 @@ enum insn_other {
     INSN_OTHER_NONE,
     INSN_OTHER_REG,
     INSN_OTHER_IMM,
+    INSN_OTHER_SEGMENT,
 };
 
 enum {
@@ -87,7 +88,7 @@ struct insn {
     bool to_memory;       /* the memory operand is the destination (or is read only by CMP, TEST) */
 
     enum insn_other other;
-    struct insn_reg reg; /* if other is INSN_OTHER_REG */
+    struct insn_reg reg; /* if other is INSN_OTHER_REG; INSN_OTHER_SEGMENT: its enum insn_segment */
     uint64_t imm;        /* if other is INSN_OTHER_IMM: sign-extended to 64 bits */
 
     /* The memory operand: segment:[base + index * scale + displacement]. For MOVS and LODS the

@@ -21,15 +21,37 @@ struct attempt {
     struct vmx_exception fault;
 };
 
+static const enum vmx_segment_name segment_names[] = {
+    [INSN_ES] = VMX_ES, [INSN_CS] = VMX_CS, [INSN_SS] = VMX_SS,
+    [INSN_DS] = VMX_DS, [INSN_FS] = VMX_FS, [INSN_GS] = VMX_GS,
+};
+
 static uint64_t segment_base(void *ctx, enum insn_segment segment)
 {
-    static const enum vmx_segment_name names[] = {
-        [INSN_ES] = VMX_ES, [INSN_CS] = VMX_CS, [INSN_SS] = VMX_SS,
-        [INSN_DS] = VMX_DS, [INSN_FS] = VMX_FS, [INSN_GS] = VMX_GS,
-    };
     struct attempt *attempt = ctx;
 
-    return vmx_get_segment(&attempt->vcpu->active->vmx, names[segment]).base;
+    return vmx_get_segment(&attempt->vcpu->active->vmx, segment_names[segment]).base;
+}
+
+static uint16_t selector(void *ctx, enum insn_segment segment)
+{
+    struct attempt *attempt = ctx;
+
+    return vmx_get_segment(&attempt->vcpu->active->vmx, segment_names[segment]).selector;
+}
+
+static bool load_segment(void *ctx, enum insn_segment segment, uint16_t selector)
+{
+    struct attempt *attempt = ctx;
+
+    attempt->action = vmx_load_segment(&attempt->vcpu->active->vmx, segment_names[segment],
+                                       selector, &attempt->fault);
+    return attempt->action == VMX_NEXT;
+}
+
+static bool loads_ss(const struct insn *insn)
+{
+    return insn->other == INSN_OTHER_SEGMENT && insn->reg.number == INSN_SS && !insn->to_memory;
 }
 
 static bool read_memory(void *ctx, uint64_t linear, unsigned size, enum emulate_access access,
@@ -110,6 +132,8 @@ static enum vmx_action execute(struct vcpu *vcpu, const struct insn *insn, enum 
         .mode = mode,
         .stack_size = stack_size(vmx, mode),
         .segment_base = segment_base,
+        .selector = selector,
+        .load_segment = load_segment,
         .read = read_memory,
         .write = write_memory,
     };
@@ -131,6 +155,8 @@ static enum vmx_action execute(struct vcpu *vcpu, const struct insn *insn, enum 
         return settle_fault(vcpu, attempt.action, &attempt.fault);
     if (result == EMULATE_DONE)
         vmx_advance_to(vmx, regs.rip);
+    if (result == EMULATE_DONE && loads_ss(insn))
+        vmx_block_by_mov_ss(vmx);
     return VMX_AGAIN;
 }
 

@@ -50,6 +50,7 @@ static void stores(void)
     is_no_fault(TRY("movw $0, (%0)", : : "r"(ABSENT) : "memory"), "MOV m16, imm");
     is_no_fault(TRY("movl $0, (%0)", : : "r"(ABSENT) : "memory"), "MOV m32, imm");
     is_no_fault(TRY("movq $0, (%0)", : : "r"(ABSENT) : "memory"), "MOV m64, imm");
+    is_no_fault(TRY("movw %%ss, (%0)", : : "r"(ABSENT) : "memory"), "MOV m16, SS");
     is_no_fault(TRY("movb %b1, (%0)", : : "r"(ABSENT), "r"(0) : "memory"), "MOV m8, r");
     is_no_fault(TRY("movw %w1, (%0)", : : "r"(ABSENT), "r"(0) : "memory"), "MOV m16, r");
     is_no_fault(TRY("movl %k1, (%0)", : : "r"(ABSENT), "r"(0) : "memory"), "MOV m32, r");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// apic: yes
 /* Instructions that read, write and modify a device register in memory: the local APIC's timer
    count, a plain 32-bit register while the timer is masked. */
 #include "tests/guest/guest.h"

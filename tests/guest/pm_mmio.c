@@ -71,6 +71,8 @@ struct outcome {
         COMPARE(WRAP, "movsbl (%%edi), %%eax", 0x80, 0);                                           \
         COMPARE(WRAP, "movswl (%%edi), %%eax", 0x8000, 0);                                         \
         COMPARE(WRAP, "movsbw (%%edi), %%ax", 0x80, 0x11110000);                                   \
+        COMPARE(WRAP, "movw (%%edi), %%fs; movl %%fs, %%eax", SEL_DATA, 0);                        \
+        COMPARE(WRAP, "movw (%%edi), %%fs; movl %%fs:-256(%%esi), %%eax", SEL_DATA, 0);            \
         COMPARE(WRAP, "andl $0xff00ff, (%%edi)", 0x12345678, 0);                                   \
         COMPARE(WRAP, "orl (%%edi), %%eax", 0x1000, 0xff);                                         \
         COMPARE(WRAP, "xorl %%edx, (%%edi)", 0xffffffff, 0);                                       \

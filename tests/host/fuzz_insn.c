@@ -66,6 +66,19 @@ static uint64_t segment_base(void *ctx, enum insn_segment segment)
     return next(ctx);
 }
 
+static uint16_t selector(void *ctx, enum insn_segment segment)
+{
+    require(segment <= INSN_GS, "a segment register is one");
+    return (uint16_t)next(ctx);
+}
+
+static bool load_segment(void *ctx, enum insn_segment segment, uint16_t selector)
+{
+    (void)selector;
+    require(segment <= INSN_GS && segment != INSN_CS, "MOV loads any segment register but CS");
+    return !fails(ctx);
+}
+
 static void judge(const struct insn *insn, enum insn_mode mode, struct world *world)
 {
     struct emulate_regs before, after;
@@ -76,6 +89,8 @@ static void judge(const struct insn *insn, enum insn_mode mode, struct world *wo
         .read = read,
         .write = write,
         .segment_base = segment_base,
+        .selector = selector,
+        .load_segment = load_segment,
     };
 
     for (unsigned i = 0; i < sizeof(before.gpr) / sizeof(before.gpr[0]); i++)

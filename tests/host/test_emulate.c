@@ -43,6 +43,7 @@ struct memory {
     uint64_t base;
     uint8_t bytes[MEMORY];
     uint64_t segments[6];
+    uint16_t selectors[6];
     int fail_at; /* number of the access that faults */
     int accesses;
     bool updating;     /* the last read announced a write to the same place */
@@ -91,11 +92,28 @@ static uint64_t segment_base(void *ctx, enum insn_segment segment)
     return ((struct memory *)ctx)->segments[segment];
 }
 
+static uint16_t selector(void *ctx, enum insn_segment segment)
+{
+    return ((struct memory *)ctx)->selectors[segment];
+}
+
+static bool load_segment(void *ctx, enum insn_segment segment, uint16_t selector)
+{
+    struct memory *m = ctx;
+
+    if (m->accesses++ == m->fail_at)
+        return false;
+    m->selectors[segment] = selector;
+    return true;
+}
+
 static const struct emulate_env env_64 = {
     .ctx = &memory,
     .mode = INSN_MODE_64,
     .stack_size = 8,
     .segment_base = segment_base,
+    .selector = selector,
+    .load_segment = load_segment,
     .read = read_memory,
     .write = write_memory,
 };
@@ -662,12 +680,35 @@ static void repeat_of_nothing_touches_nothing(void **state)
     assert_int_equal(regs.rip, 0x102);
 }
 
+static void segment_registers(void **state)
+{
+    struct emulate_env env = env_at(0x1000, INSN_MODE_64, 8);
+    struct insn load = DECODE(INSN_MODE_64, "\x48\x8e\x23"); /* mov fs, [rbx] */
+    struct insn save = DECODE(INSN_MODE_64, "\x48\x8c\x23"); /* mov [rbx], fs */
+    struct emulate_regs regs = {.gpr = {[EMULATE_RBX] = 0x1008}, .rip = 0x100};
+
+    (void)state;
+    memcpy(memory.bytes + 8, "\x34\x12\xff", 3);
+    memory.fail_at = 1;
+    assert_int_equal(run(&load, &regs, &env, 1), EMULATE_FAULT);
+    assert_int_equal(regs.rip, 0x100);
+    memory.fail_at = NEVER;
+    assert_int_equal(run(&load, &regs, &env, 1), EMULATE_DONE);
+    assert_int_equal(memory.selectors[INSN_FS], 0x1234);
+    assert_int_equal(regs.rip, 0x103);
+    memset(memory.bytes, 0x55, 16);
+    assert_int_equal(run(&save, &regs, &env, 1), EMULATE_DONE);
+    assert_memory_equal(memory.bytes + 8, "\x34\x12\x55", 3);
+    assert_int_equal(regs.rip, 0x106);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_processor),
         cmocka_unit_test(absolute_addresses),
         cmocka_unit_test(strings),
+        cmocka_unit_test(segment_registers),
         cmocka_unit_test(sixteen_bit_addresses_wrap),
         cmocka_unit_test(segments_by_mode_and_prefix),
         cmocka_unit_test(linear_addresses_have_32_bits_outside_of_64_bit_mode),

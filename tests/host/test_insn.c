@@ -86,6 +86,7 @@ static bool is_string(enum insn_op op)
     return op == INSN_MOVS || op == INSN_STOS || op == INSN_LODS;
 }
 
+/* Those whose register operands are general ones, and MOV with a segment register. */
 static bool has_other_register_kind(const struct judge *judge)
 {
     for (unsigned i = 0; i < judge->insn.operand_count_visible; i++) {
@@ -97,9 +98,10 @@ static bool has_other_register_kind(const struct judge *judge)
         case ZYDIS_REGCLASS_GPR16:
         case ZYDIS_REGCLASS_GPR32:
         case ZYDIS_REGCLASS_GPR64:
+        case ZYDIS_REGCLASS_SEGMENT:
             break;
         default:
-            return true; /* MOV with a segment register */
+            return true;
         }
     }
     return false;
@@ -197,6 +199,11 @@ static void compare_other(const struct judge *judge, const struct insn *ours, un
         assert_int_equal(ours->other, INSN_OTHER_IMM);
         unsigned size = ours->op >= INSN_BT && ours->op <= INSN_BTC ? 1 : ours->size;
         assert_true((ours->imm & mask(size)) == (theirs->imm.value.u & mask(size)));
+        return;
+    }
+    if (ZydisRegisterGetClass(theirs->reg.value) == ZYDIS_REGCLASS_SEGMENT) {
+        assert_int_equal(ours->other, INSN_OTHER_SEGMENT);
+        assert_int_equal(ours->reg.number, theirs->reg.value - ZYDIS_REGISTER_ES);
         return;
     }
     assert_int_equal(ours->other, INSN_OTHER_REG);
