@@ -20,13 +20,17 @@
 #include "core/trace.h"
 #include "core/vcpu.h"
 #include "core/x86.h"
+#include "drivers/guest/testdev.h"
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* One piece of guest RAM, aligned as its size lets large pages use it. */
 static bool add_piece(struct vm *vm, gpa_t gpa, uint64_t size)
 {
-    void *block = memory_alloc(size, size >= PAGE_SIZE_1G ? PAGE_SIZE_1G : PAGE_SIZE_2M);
+    uint64_t align = size >= PAGE_SIZE_1G   ? PAGE_SIZE_1G
+                     : size >= PAGE_SIZE_2M ? PAGE_SIZE_2M
+                                            : PAGE_SIZE;
+    void *block = memory_alloc(size, align);
 
     if (block == NULL)
         return false;
@@ -65,7 +69,8 @@ static bool add_memory(struct vm *vm)
         if (!ept_init(&vm->ept[vtl], this_cpu()->vmx->caps) ||
             !ept_add_view(&vm->ept[vtl], APIC_BASE_DEFAULT, vmx_apic_access_page()))
             return false;
-    return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high);
+    return add_ram(vm, 0, low) && add_ram(vm, GUEST_HIGH_RAM, high) &&
+           (!vm->config->testdev || add_piece(vm, TESTDEV_MEMORY, TESTDEV_MEMORY_SIZE));
 }
 
 static void free_memory(struct vm *vm)

@@ -126,7 +126,8 @@ const struct config_key config_keys[] = {
                "code 2 * N + 1."),
     KEY(VM(testdev), "testdev", WORD, .words = off_on_words, .fallback = "off",
         .doc = "Whether the guest has QEMU's test device: console output at port 0xf1, a register "
-               "at 0xe0, page flushes at 0xe4, the interrupt lines from 0x2000 on."),
+               "at 0xe0, page flushes at 0xe4, the interrupt lines from 0x2000 on, 64 KiB of "
+               "memory at 0xff000000."),
     KEY(VM(legacy), "legacy", WORD, .words = off_on_words, .fallback = "off",
         .doc = "Whether the guest has a PC's interval timer (ports 0x40 and 0x61) and pair of 8259 "
                "interrupt controllers, as firmware leaves them: docs/guests.md."),

@@ -7,7 +7,7 @@
  *     0x000e0000  ACPI tables, reserved
  *     0x000fe000  SMBIOS tables, reserved
  *   0x00100000  RAM, up to 3 GiB
- *   0xc0000000  hole: I/O APIC, local APIC, nothing else
+ *   0xc0000000  hole: I/O APIC, local APIC, the test device's memory, nothing else
  *   0x100000000 the rest of the RAM
  */
 #pragma once

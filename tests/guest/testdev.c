@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The test device: its register, its console, and the lines of the I/O APIC that it drives. */
+/* The test device: its register, its memory, its console, and the lines of the I/O APIC
+   that it drives. */
 // testdev: on
 #include "tests/guest/guest.h"
 
@@ -9,10 +10,13 @@ enum {
     SERIAL = 0xf1,
     LINES = 0x2000,
     LINE = 20,
+    MEMORY_SIZE = 0x10000,
     VECTOR = 0x71,
     ENTRY = IOAPIC_ENTRY + 2 * LINE,
     REMOTE_IRR = 1 << 14,
 };
+
+#define MEMORY ((volatile uint64_t *)0xff000000ul)
 
 static volatile unsigned lower_at;
 
@@ -61,18 +65,35 @@ static void lines(uint32_t self)
     ioapic_route(LINE, IOAPIC_MASKED, 0);
 }
 
+/* What an instruction that no emulator knows does to it shows that it is memory. */
+static void memory(void)
+{
+    volatile uint64_t *last = MEMORY + MEMORY_SIZE / sizeof(*MEMORY) - 1;
+
+    is_u64(*MEMORY | *last, 0, "the memory is empty");
+    *MEMORY = 0x1122334455667788;
+    *last = UINT64_MAX;
+    uint32_t lowest = 1;
+    asm volatile("rolq $8, (%1); bsfl 4(%1), %0" : "+r"(lowest) : "r"(MEMORY) : "memory", "cc");
+    is_u64(*MEMORY, 0x2233445566778811, "keeps what is written");
+    is_u64(lowest, 0, "and any instruction can read it");
+    is_u64(*last, UINT64_MAX, "up to its end");
+    is_u64(last[1], UINT64_MAX, "behind which there is nothing");
+}
+
 /* The last result, which the plan misses if it does not arrive. */
 static void serial(void)
 {
-    for (const char *c = "ok 8 - the serial port\n"; *c; c++)
+    for (const char *c = "ok 13 - the serial port\n"; *c; c++)
         outb(SERIAL, (uint8_t)*c);
 }
 
 void test_main(void)
 {
-    plan(8);
+    plan(13);
     lapic_enable();
     registers();
+    memory();
     lines(lapic_read(LAPIC_ID) >> 24);
     serial();
     guest_exit(0);
