@@ -13,7 +13,12 @@
 #define MISC_ENABLE_FAST_STRINGS     BIT(0)
 #define MISC_ENABLE_BTS_UNAVAILABLE  BIT(11)
 #define MISC_ENABLE_PEBS_UNAVAILABLE BIT(12)
-#define MISC_ENABLE_WRITABLE         MISC_ENABLE_FAST_STRINGS
+
+/* All that SDM Vol 4, "Architectural MSRs", has as read/write: the thermal control circuit,
+ * SpeedStep, MONITOR, the limit of CPUID, xTPR messages, XD-bit disable. Only firmware has a use
+ * for them. */
+#define MISC_ENABLE_STORED   (BIT(3) | BIT(16) | BIT(18) | BIT(22) | BIT(23) | BIT(34))
+#define MISC_ENABLE_WRITABLE (MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_STORED)
 
 void guest_msrs_reset(struct guest_msrs *msrs)
 {

@@ -91,6 +91,11 @@ static void others(void)
     sticks(MSR_SYSENTER_CS, 0x10, "SYSENTER_CS");
     is_no_fault(try_rdmsr(MSR_MISC_ENABLE, &value), "MISC_ENABLE can be read");
     is_no_fault(try_wrmsr(MSR_MISC_ENABLE, value), "MISC_ENABLE can be written as it was");
+    value ^= 1ul << 34 | 0xc50008;
+    is_no_fault(try_wrmsr(MSR_MISC_ENABLE, value), "its switches can be written");
+    is_u64(rdmsr(MSR_MISC_ENABLE), value, "and are kept");
+    is_no_fault(try_wrmsr(MSR_MISC_ENABLE, value ^ 1ul << 34 ^ 0xc50008), "and back");
+    is_fault(try_wrmsr(MSR_MISC_ENABLE, value ^ 2), GP, 0, "a reserved bit of it");
     is_no_fault(try_rdmsr(MSR_APIC_BASE, &value), "APIC_BASE can be read");
     is_u64(value & ~(uint64_t)APIC_BASE_EXTD, LAPIC_BASE | APIC_BASE_BSP | APIC_BASE_EN,
            "APIC_BASE: enabled, boot processor, at its address");
