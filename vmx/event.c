@@ -214,6 +214,8 @@ static void host_exception(uint8_t vector)
 static void reflect_debug_exception(struct vmx_context *ctx)
 {
     uint64_t conditions = vmread(EXIT_QUALIFICATION) & DEBUG_CONDITIONS;
+    if (conditions & DR6_BD) /* a fault, before the instruction: no step has been taken */
+        conditions &= ~(uint64_t)DR6_BS;
     uint64_t dr6 = vmx_get(ctx, VMX_DR6);
     vmx_set(ctx, VMX_DR6, (dr6 & ~(uint64_t)DR6_BREAKPOINTS) | conditions);
     vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~(uint64_t)DR7_GD);

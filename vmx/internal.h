@@ -19,7 +19,9 @@
 #define DR7_GD          BIT(13)
 
 /* B0-B3, BD and BS, in DR6 as in the exit qualification of #DB. */
-#define DEBUG_CONDITIONS (MASK(3, 0) | BIT(13) | BIT(14))
+#define DR6_BD           BIT(13)
+#define DR6_BS           BIT(14)
+#define DEBUG_CONDITIONS (DR6_BREAKPOINTS | DR6_BD | DR6_BS)
 
 #define XCR0_AVX512 MASK(7, 5)
 

@@ -62,10 +62,11 @@ static enum vmx_outcome exit_init(struct vmx_context *)
     return VMX_RESUME;
 }
 
+/* A debug exception ends the halt, also that of the single step over HLT. SDM Vol 2A, "HLT". */
 static enum vmx_outcome exit_hlt(struct vmx_context *)
 {
     vmx_skip();
-    return VMX_HALTED;
+    return vmread(GUEST_RFLAGS) & RFLAGS_TF ? VMX_RESUME : VMX_HALTED;
 }
 
 static enum vmx_outcome exit_pause(struct vmx_context *)

@@ -7,6 +7,7 @@
 enum {
     DR6_B0 = 1 << 0,
     DR6_BD = 1 << 13,
+    DR6_BS = 1 << 14,
     DR6_INIT = 0xffff0ff0,
     DR7_FIXED = 1 << 10,
     DR7_L0 = 1 << 0,
@@ -148,6 +149,30 @@ static void general_detect(void)
     write_dr6(DR6_INIT);
 }
 
+static void on_first_debug(struct trap_frame *frame)
+{
+    on_debug(frame);
+    frame->flags &= ~(unsigned long)FLAGS_TF;
+}
+
+/* MOV SS is not followed by a single step, and the access that DR7.GD stops is none. */
+static void general_detect_in_steps(void)
+{
+    uintptr_t at;
+    set_handler(DB, on_first_debug);
+    hits = 0;
+    write_dr7(DR7_FIXED | DR7_GD);
+    asm volatile("lea 1f(%%rip), %0; mov %%ss, %%ecx; pushf; orl $0x100, (%%rsp); popf;"
+                 "mov %%ecx, %%ss; 1: mov %%dr0, %%rax"
+                 : "=&S"(at)
+                 :
+                 : "rax", "rcx", "cc", "memory");
+    is_u64(hits, 1, "MOV SS and reading DR0 with TF and DR7.GD set: one #DB");
+    is_u64(hit_ip, at, "before the second");
+    is_u64(hit_status, DR6_INIT | DR6_BD, "DR6 tells of no step");
+    set_handler(DB, on_debug);
+}
+
 static void extension_off(void)
 {
     write_cr4(read_cr4() | CR4_DE);
@@ -165,5 +190,6 @@ void test_main(void)
     stack_switch_delays("NOP", false);
     stack_switch_delays("CPUID", true);
     general_detect();
+    general_detect_in_steps();
     extension_off();
 }

@@ -55,6 +55,19 @@ static void report(uintptr_t expected, const char *name)
         report(behind, instruction);                                                               \
     } while (0)
 
+/* The step ends the halt; no interrupt does. */
+static void halt(void)
+{
+    lapic_enable();
+    lapic_timer_start(VECTOR, 100000);
+    set_handler(VECTOR, count_trap);
+    sti();
+    STEP("hlt", "a"(0));
+    cli();
+    is_u64(trap_count[VECTOR], 0, "HLT did not wait for the timer");
+    lapic_timer_stop();
+}
+
 /* Repeated string instructions trap after every element, and point to themselves until the last. */
 static void string(void)
 {
@@ -88,5 +101,6 @@ void test_main(void)
     STEP("xsetbv", "c"(0), "a"((uint32_t)xgetbv(0)), "d"(0));
     STEP("movl (%1), %%ecx", "a"(LAPIC_BASE + LAPIC_VERSION), "c"(ecx));
     STEP("movl %%ecx, (%1)", "a"(IOAPIC_BASE), "c"(ecx));
+    halt();
     string();
 }
