@@ -105,9 +105,12 @@ uint32_t vmx_revision(const struct vmx_caps *caps)
 
 bool vmx_caps_is_bochs(const struct vmx_caps *caps)
 {
-    enum { BOCHS_REVISION = 0x2b, BOCHS_REGION_SIZE = 4096 };
+    /* Of all models but Ice Lake, and of that, as Intel's have it, whose regions are smaller. */
+    enum { BOCHS_REVISION = 0x2b, ICE_LAKE_REVISION = 4, BOCHS_REGION_SIZE = 4096 };
     uint64_t size = field_get(caps->word[VMX_BASIC].may_be_1, MASK(44, 32));
-    return vmx_revision(caps) == BOCHS_REVISION && size == BOCHS_REGION_SIZE;
+    uint32_t revision = vmx_revision(caps);
+    return (revision == BOCHS_REVISION || revision == ICE_LAKE_REVISION) &&
+           size == BOCHS_REGION_SIZE;
 }
 
 unsigned vmx_preemption_timer_shift(const struct vmx_caps *caps)

@@ -197,6 +197,10 @@ static void test_bochs_is_told_by_its_vmcs(void **state)
     struct vmx_caps caps = {0};
     caps.word[VMX_BASIC].may_be_1 = 0x00d810000000002b;
     assert_true(vmx_caps_is_bochs(&caps));
+    caps.word[VMX_BASIC].may_be_1 = 0x00d8100000000004; /* its Ice Lake model */
+    assert_true(vmx_caps_is_bochs(&caps));
+    caps.word[VMX_BASIC].may_be_1 = 0x00da040000000004; /* Intel's */
+    assert_false(vmx_caps_is_bochs(&caps));
     caps.word[VMX_BASIC].may_be_1 = 0x00da04000000002b;
     assert_false(vmx_caps_is_bochs(&caps));
     caps.word[VMX_BASIC].may_be_1 = 0x00d8100011e57ed0;
