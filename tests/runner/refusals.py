@@ -21,6 +21,11 @@ CONFIG = f"[lapwing]\nemulator_exit = bochs\n[vm guest]\nkernel = {KERNEL}\nmemo
 # OVMF says so about an application that came back with an error; only running firmware can.
 FIRMWARE_GOES_ON = b"BdsDxe: failed to start"
 SHELL_GOES_ON = b"on goes the firmware"
+MENU_GOES_ON = b"Press any key to continue"
+# OVMF's way from its shell to the first boot entry: what it shows, and the key that follows.
+DOWN, ENTER = b"\x1b[B", b"\r"
+TO_ENTRY = ((b"This is the option", DOWN), (b"This selection", DOWN), (b"This selection", ENTER),
+            (b"Device Path", ENTER))
 WAITS = b"lapwing: going on in 60 seconds, or when a key is pressed"
 
 
@@ -37,6 +42,7 @@ class Refusal:
     files: dict = field(default_factory=lambda: {KERNEL: HELLO})
     checks: bool = False  # check.efi is started, and message is its verdict
     options: str = None  # the firmware's shell starts Lapwing with these load options
+    entry: str = None  # or a boot entry does, which the shell has made
 
     def disk_files(self):
         application = paths.CHECK_APPLICATION if self.checks else paths.EFI_APPLICATION
@@ -44,10 +50,17 @@ class Refusal:
         if self.options is not None:
             script = f"fs0:\\lapwing.efi {self.options}\r\necho on goes the firmware\r\n"
             boot = {"\\lapwing.efi": application, "\\startup.nsh": script.encode()}
+        if self.entry is not None:
+            script = ("bcfg boot add 0 fs0:\\lapwing.efi Lapwing\r\n"
+                      "bcfg boot -opt 0x0 fs0:\\options\r\nexit\r\n")
+            boot = {"\\lapwing.efi": application, "\\startup.nsh": script.encode(),
+                    "\\options": self.entry.encode("utf-16-le")}
         return boot | {disk.CONFIG_FILE: self.config.encode()} | self.files
 
     def goes_on(self):
         """What the firmware says then."""
+        if self.entry is not None:
+            return MENU_GOES_ON
         return FIRMWARE_GOES_ON if self.options is None else SHELL_GOES_ON
 
     def pattern(self):
@@ -95,6 +108,10 @@ def _refusals():
                 "load options:2:14: bad value '63K' for 'memory'; "
                 "expected a size from 4M to 256G in steps of 2M, such as 512M",
                 "EFI_INVALID_PARAMETER", options="log=debug guest.memory=63K"),
+        Refusal("boot_entry",
+                "load options:2:14: bad value '65K' for 'memory'; "
+                "expected a size from 4M to 256G in steps of 2M, such as 512M",
+                "EFI_INVALID_PARAMETER", entry="log=debug guest.memory=65K"),
         Refusal("check_names_what_lacks",
                 "Lapwing does not run here: this processor's VMX lacks 'unrestricted guest'",
                 "EFI_UNSUPPORTED", cpu_model="corei5_lynnfield_750", checks=True),
@@ -120,13 +137,16 @@ def check(refusal, name, world, report):
     image = KEPT / f"{name.replace('/', '-')}.img"
     disk.make(image, refusal.disk_files())
     story = Story()
-    asked = False
+    asked, keys, seen = False, list(TO_ENTRY if refusal.entry else ()), 0
     began = time.monotonic()
     with Session(world.emulator, world.machine(image)) as session:
         start = Start(world, name.rpartition("/")[2], session, report)
         while not start.trouble() and start.seconds_since() < LIMIT * world.slowness:
             data = session.read(1)
             story.feed(data or b"")
+            if keys and keys[0][0] in session.log[seen:]:
+                seen = len(session.log)
+                session.send(keys.pop(0)[1])
             waits = WAITS in session.log
             goes_on = waits and refusal.goes_on() in session.log
             if data is None or goes_on or story.done or story.panic:
