@@ -42,6 +42,9 @@ $(GUEST_OUT)/32/%.asm.o: tests/guest/%.asm Makefile tests/guest/guest.mk
 
 # NASM 2.16 leaves included files out of the dependencies that it writes while it assembles.
 $(GUEST_OUT)/64/lib/start.asm.o $(GUEST_OUT)/32/lib/start32.asm.o: tests/guest/lib/multiboot.inc
+$(GUEST_OUT)/32/asm/pm_hv.asm.o $(GUEST_OUT)/32/asm/pm_real_mode.asm.o: tests/guest/lib/real_mode.inc
+$(GUEST_OUT)/64/asm/hv_hypercall.asm.o $(GUEST_OUT)/64/asm/compat_mode.asm.o: tests/guest/lib/compat.inc
+$(GUEST_OUT)/32/asm/pm_hv.asm.o $(GUEST_OUT)/64/asm/hv_hypercall.asm.o: tests/guest/lib/call32.inc
 
 # Objects of one test: its source and its own assembly. $(1) name, $(2) 32 or 64.
 guest_objects = $(patsubst tests/guest/%,$(GUEST_OUT)/$(2)/%.o, \

@@ -1,11 +1,10 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ; Compatibility mode: 32-bit code called from 64-bit code, with exits of every operand kind.
 
+%include "tests/guest/lib/compat.inc"
+
 global compat_trip, compat_results
 
-SEL_CODE    equ 0x08
-SEL_DATA    equ 0x10
-SEL_CODE32  equ 0x18
 LAPIC       equ 0xfee00000
 ABSENT_PORT equ 0xea
 SCRATCH     equ 0x3ff
@@ -13,17 +12,7 @@ SCRATCH     equ 0x3ff
 section .text
 bits 64
 compat_trip:
-    push rbx
-    push rbp
-    mov [abs saved_rsp], rsp
-    mov eax, SEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov esp, compat_stack
-    push qword SEL_CODE32
-    mov eax, in_compat
-    push rax
-    retfq
+    jmp go_to_compat
 
 bits 32
 %macro result 0
@@ -77,19 +66,8 @@ in_compat:
     mov eax, 0x10                   ; 0x40 to 0x4f are INC and DEC here, no REX prefix
     dec eax
     result
-    jmp SEL_CODE:back
-
-bits 64
-back:
-    mov rsp, [abs saved_rsp]
-    pop rbp
-    pop rbx
-    ret
+    BACK
 
 section .bss
-saved_rsp: resq 1
 compat_results: resd 16
 string: resd 2
-alignb 16
-    resb 4096
-compat_stack:

@@ -1,11 +1,10 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ; Hypercalls with all registers in view, from 64-bit and from compatibility mode.
 
-global call_with, compat_call_with
+%include "tests/guest/lib/call32.inc"
+%include "tests/guest/lib/compat.inc"
 
-SEL_CODE    equ 0x08
-SEL_DATA    equ 0x10
-SEL_CODE32  equ 0x18
+global call_with, compat_call_with
 
 %define REG(n) [r15 + 8 * n]
 
@@ -59,45 +58,9 @@ call_with:
 
 ; void compat_call_with(uint32_t regs[6]): EAX EBX ECX EDX ESI EDI; and back. Interrupts are off.
 compat_call_with:
-    push rbx
-    push rbp
-    mov [abs saved_rsp], rsp
-    mov ebp, edi
-    mov eax, SEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov esp, compat_stack
-    push qword SEL_CODE32
-    mov eax, in_compat
-    push rax
-    retfq
+    jmp go_to_compat
 
 bits 32
 in_compat:
-    mov eax, [ebp]
-    mov ebx, [ebp + 4]
-    mov ecx, [ebp + 8]
-    mov edx, [ebp + 12]
-    mov esi, [ebp + 16]
-    mov edi, [ebp + 20]
-    vmcall
-    mov [ebp], eax
-    mov [ebp + 4], ebx
-    mov [ebp + 8], ecx
-    mov [ebp + 12], edx
-    mov [ebp + 16], esi
-    mov [ebp + 20], edi
-    jmp SEL_CODE:back
-
-bits 64
-back:
-    mov rsp, [abs saved_rsp]
-    pop rbp
-    pop rbx
-    ret
-
-section .bss
-saved_rsp: resq 1
-alignb 16
-    resb 4096
-compat_stack:
+    VMCALL_WITH
+    BACK

@@ -1,52 +1,23 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ; A trip to real mode: the code is copied to REAL_CODE, its results go to an array in low memory.
 
-global real_code, real_code_size, real_mode_trip
+%include "tests/guest/lib/real_mode.inc"
 
-REAL_CODE    equ 0x8000
+global real_mode_trip
+
 RESULTS      equ 0x9000             ; doublewords, in the order of enum result in pm_real_mode.c
 STRING       equ 0x9800
-STACK_TOP    equ 0x7c00
-SEL_CODE     equ 0x08
-SEL_DATA     equ 0x10
-SEL_CODE16   equ 0x20
-SEL_DATA16   equ 0x28
 ABSENT_PORT  equ 0xea
 SCRATCH_PORT equ 0x3ff
 SOFT_VECTOR  equ 0x60
 TIMER_VECTOR equ 0x50
 LAPIC        equ 0xfee00000
 
-%define AT(label) (REAL_CODE + (label) - real_code)
-
 section .text
 bits 32
-; void real_mode_trip(void): with interrupts off. FS keeps its 4 GiB limit throughout.
+; void real_mode_trip(void): with interrupts off.
 real_mode_trip:
-    push ebx
-    push ebp
-    push esi
-    push edi
-    pushfd
-    mov [protected_esp], esp
-    sidt [protected_idt]
-    jmp SEL_CODE16:REAL_CODE
-
-back_in_flat:
-    mov eax, SEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
-    mov fs, eax
-    mov gs, eax
-    mov esp, [protected_esp]
-    lidt [protected_idt]
-    popfd
-    pop edi
-    pop esi
-    pop ebp
-    pop ebx
-    ret
+    jmp go_to_real
 
 bits 16
 ; Store EAX as the next result; BX points there, segment 0.
@@ -55,28 +26,7 @@ bits 16
     add bx, 4
 %endmacro
 
-%macro vector 2
-    mov word [%1 * 4], AT(%2)
-    mov word [%1 * 4 + 2], 0
-%endmacro
-
-real_code:
-    mov ax, SEL_DATA16
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
-    mov gs, ax
-    lidt [AT(real_idt)]
-    mov eax, cr0
-    and al, 0xfe
-    mov cr0, eax
-    jmp 0:AT(.real)
-.real:
-    xor ax, ax
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
-    mov esp, STACK_TOP
+    ENTER_REAL
     mov bx, RESULTS
     vector 0, on_divide
     vector 6, on_undefined
@@ -172,10 +122,7 @@ real_code:
     and eax, 0x200
     result
 
-    mov eax, cr0
-    or al, 1
-    mov cr0, eax
-    jmp dword SEL_CODE:back_in_flat
+    LEAVE_REAL
 
 on_soft:
     mov eax, 0x50f7
@@ -197,15 +144,4 @@ on_timer:
     inc eax
     iret
 
-align 4
-real_idt:
-    dw 0x3ff
-    dd 0
-real_code_end:
-
-section .data
-real_code_size: dd real_code_end - real_code
-
-section .bss
-protected_esp: resd 1
-protected_idt: resb 6
+    END_REAL
