@@ -51,43 +51,32 @@ static enum hv_status get_vp_index(struct hv_hypercall *call)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-#define SIMPLE(handler_, header_, flags_)                                                          \
-    {                                                                                              \
-        .handler = (handler_), .header = (header_), .flags = (flags_)                              \
-    }
-
 /* TLFS, "Virtual Secure Mode", "VSM Detection": all three. */
 #define VSM (HV_ACCESS_VSM | HV_ACCESS_VP_REGISTERS | HV_ACCESS_SYNIC)
 
+#define REGISTERS HV_ACCESS_VP_REGISTERS
+
+/* Handler, flags, header, element, output, output element, privilege. */
 const struct hv_call hv_calls[HV_CALLS] = {
-    [HV_CALL_FLUSH_SPACE] = SIMPLE(hv_flush_space, 24, HV_FAST),
-    [HV_CALL_FLUSH_LIST] = {hv_flush_list, .header = 24, .element = 8, .flags = HV_REP | HV_FAST},
-    [HV_CALL_NOTIFY_LONG_SPIN_WAIT] = SIMPLE(notify_long_spin_wait, 8, HV_FAST),
-    [HV_CALL_SEND_IPI] = SIMPLE(hv_send_ipi, 16, HV_FAST),
-    [HV_CALL_ENABLE_PARTITION_VTL] = {hv_enable_partition_vtl, .flags = HV_FAST, .header = 16,
-                                      .privilege = VSM},
-    [HV_CALL_ENABLE_VP_VTL] = {hv_enable_vp_vtl, .header = 240, .privilege = VSM},
-    [HV_CALL_VTL_CALL] = {hv_vtl_call, .flags = HV_RAW},
-    [HV_CALL_VTL_RETURN] = {hv_vtl_return, .flags = HV_RAW},
-    [HV_CALL_MODIFY_VTL_PROTECTION_MASK] = {hv_modify_protection, .flags = HV_REP | HV_FAST,
-                                            .header = 16, .element = 8, .privilege = VSM},
-    [HV_CALL_GET_VP_REGISTERS] = {hv_get_vp_registers, .flags = HV_REP | HV_FAST, .header = 16,
-                                  .element = 4, .output_element = 16,
-                                  .privilege = HV_ACCESS_VP_REGISTERS},
-    [HV_CALL_SET_VP_REGISTERS] = {hv_set_vp_registers, .flags = HV_REP | HV_FAST, .header = 16,
-                                  .element = 32, .privilege = HV_ACCESS_VP_REGISTERS},
-    [HV_CALL_FLUSH_SPACE_EX] = SIMPLE(hv_flush_space_ex, 32, HV_FAST | HV_VARIABLE),
-    [HV_CALL_FLUSH_LIST_EX] = {hv_flush_list_ex, .header = 32, .element = 8,
-                               .flags = HV_REP | HV_FAST | HV_VARIABLE},
-    [HV_CALL_SEND_IPI_EX] = SIMPLE(hv_send_ipi_ex, 24, HV_FAST | HV_VARIABLE),
-    [HV_CALL_POST_MESSAGE] = {hv_post_message, .header = 256, .privilege = HV_POST_MESSAGES},
-    [HV_CALL_SIGNAL_EVENT] = {hv_signal_event, .header = 8, .flags = HV_FAST,
-                              .privilege = HV_SIGNAL_EVENTS},
-    [HV_CALL_TRANSLATE_VA] = {hv_translate, .flags = HV_FAST, .header = 32, .output = 16,
-                              .privilege = HV_ACCESS_VP_REGISTERS},
-    [HV_CALL_TRANSLATE_VA_EX] = {hv_translate_ex, .flags = HV_FAST, .header = 32, .output = 64,
-                                 .privilege = HV_ACCESS_VP_REGISTERS},
-    [HV_CALL_START_VP] = {hv_start_vp, .header = 240, .privilege = HV_START_VP},
-    [HV_CALL_GET_VP_INDEX_FROM_APIC_ID] = {get_vp_index, .header = 16, .element = 4,
-                                           .output_element = 4, .flags = HV_REP | HV_FAST},
+    [HV_CALL_FLUSH_SPACE] = {hv_flush_space, HV_FAST, 24},
+    [HV_CALL_FLUSH_LIST] = {hv_flush_list, HV_REP | HV_FAST, 24, 8},
+    [HV_CALL_NOTIFY_LONG_SPIN_WAIT] = {notify_long_spin_wait, HV_FAST, 8},
+    [HV_CALL_SEND_IPI] = {hv_send_ipi, HV_FAST, 16},
+    [HV_CALL_ENABLE_PARTITION_VTL] = {hv_enable_partition_vtl, HV_FAST, 16, .privilege = VSM},
+    [HV_CALL_ENABLE_VP_VTL] = {hv_enable_vp_vtl, 0, 240, .privilege = VSM},
+    [HV_CALL_VTL_CALL] = {hv_vtl_call, HV_RAW},
+    [HV_CALL_VTL_RETURN] = {hv_vtl_return, HV_RAW},
+    [HV_CALL_MODIFY_VTL_PROTECTION_MASK] = {hv_modify_protection, HV_REP | HV_FAST, 16, 8, 0, 0,
+                                            VSM},
+    [HV_CALL_GET_VP_REGISTERS] = {hv_get_vp_registers, HV_REP | HV_FAST, 16, 4, 0, 16, REGISTERS},
+    [HV_CALL_SET_VP_REGISTERS] = {hv_set_vp_registers, HV_REP | HV_FAST, 16, 32, 0, 0, REGISTERS},
+    [HV_CALL_FLUSH_SPACE_EX] = {hv_flush_space_ex, HV_FAST | HV_VARIABLE, 32},
+    [HV_CALL_FLUSH_LIST_EX] = {hv_flush_list_ex, HV_REP | HV_FAST | HV_VARIABLE, 32, 8},
+    [HV_CALL_SEND_IPI_EX] = {hv_send_ipi_ex, HV_FAST | HV_VARIABLE, 24},
+    [HV_CALL_POST_MESSAGE] = {hv_post_message, 0, 256, .privilege = HV_POST_MESSAGES},
+    [HV_CALL_SIGNAL_EVENT] = {hv_signal_event, HV_FAST, 8, .privilege = HV_SIGNAL_EVENTS},
+    [HV_CALL_TRANSLATE_VA] = {hv_translate, HV_FAST, 32, 0, 16, 0, REGISTERS},
+    [HV_CALL_TRANSLATE_VA_EX] = {hv_translate_ex, HV_FAST, 32, 0, 64, 0, REGISTERS},
+    [HV_CALL_START_VP] = {hv_start_vp, 0, 240, .privilege = HV_START_VP},
+    [HV_CALL_GET_VP_INDEX_FROM_APIC_ID] = {get_vp_index, HV_REP | HV_FAST, 16, 4, 0, 4},
 };

@@ -26,9 +26,25 @@ static enum vmx_action show(struct vcpu *vcpu, struct hv_overlay *overlay, uint6
     return VMX_STOP;
 }
 
-static enum vmx_action show_data(struct vcpu *vcpu, struct hv_overlay *overlay, uint64_t value)
+/* The page that an MSR places; NULL: it places none. */
+static struct hv_overlay *overlay_of(const struct vcpu *vcpu, uint32_t msr)
 {
-    return show(vcpu, overlay, value & (HV_PAGE_FRAME | HV_PAGE_ENABLE), EPT_RWX);
+    struct hv_context *ctx = vcpu->active->hv;
+
+    switch (msr) {
+    case HV_MSR_HYPERCALL:
+        return &vtl_of(vcpu)->hypercall;
+    case HV_MSR_REFERENCE_TSC:
+        return &vtl_of(vcpu)->reference_tsc;
+    case HV_MSR_VP_ASSIST_PAGE:
+        return &ctx->assist_page;
+    case HV_MSR_SIEFP:
+        return &ctx->event_flags;
+    case HV_MSR_SIMP:
+        return &ctx->messages;
+    default:
+        return NULL;
+    }
 }
 
 static enum vmx_action show_code(struct vcpu *vcpu, uint64_t msr)
@@ -61,44 +77,25 @@ static enum vmx_action write_hypercall(struct vcpu *vcpu, uint64_t value)
 
 static enum vmx_action write_shared(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-    struct hv_partition *hv = vcpu->vm->hv;
-    struct hv_context *ctx = vcpu->active->hv;
+    struct hv_overlay *overlay = overlay_of(vcpu, msr);
 
-    switch (msr) {
-    case HV_MSR_GUEST_OS_ID:
+    if (msr == HV_MSR_GUEST_OS_ID)
         return write_guest_os_id(vcpu, value);
-    case HV_MSR_HYPERCALL:
+    if (msr == HV_MSR_HYPERCALL)
         return write_hypercall(vcpu, value);
-    case HV_MSR_REFERENCE_TSC:
-        return show_data(vcpu, &vtl_of(vcpu)->reference_tsc, value);
-    case HV_MSR_VP_ASSIST_PAGE:
-        return show_data(vcpu, &ctx->assist_page, value);
-    case HV_MSR_SIEFP:
-        return show_data(vcpu, &ctx->event_flags, value);
-    case HV_MSR_SIMP:
-        return show_data(vcpu, &ctx->messages, value);
-    case HV_MSR_CRASH_CTL:
+    if (overlay != NULL)
+        return show(vcpu, overlay, value & (HV_PAGE_FRAME | HV_PAGE_ENABLE), EPT_RWX);
+    if (msr == HV_MSR_CRASH_CTL)
         hv_crash(vcpu, value);
-        return VMX_NEXT;
-    default:
-        hv->crash[msr - HV_MSR_CRASH_P0] = value;
-        return VMX_NEXT;
-    }
+    else
+        vcpu->vm->hv->crash[msr - HV_MSR_CRASH_P0] = value;
+    return VMX_NEXT;
 }
 
-static bool is_shared(uint32_t msr)
+static bool is_shared(const struct vcpu *vcpu, uint32_t msr)
 {
-    switch (msr) {
-    case HV_MSR_GUEST_OS_ID:
-    case HV_MSR_HYPERCALL:
-    case HV_MSR_REFERENCE_TSC:
-    case HV_MSR_VP_ASSIST_PAGE:
-    case HV_MSR_SIEFP:
-    case HV_MSR_SIMP:
-        return true;
-    default:
-        return msr >= HV_MSR_CRASH_P0 && msr <= HV_MSR_CRASH_CTL;
-    }
+    return msr == HV_MSR_GUEST_OS_ID || overlay_of(vcpu, msr) != NULL ||
+           (msr >= HV_MSR_CRASH_P0 && msr <= HV_MSR_CRASH_CTL);
 }
 
 /* A page that moved is where it is for all processors before the instruction ends. */
@@ -189,13 +186,13 @@ static enum vmx_action write_own(struct vcpu *vcpu, uint32_t msr, uint64_t value
 enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     const struct vm *vm = vcpu->vm;
-    const struct hv_context *hv = vcpu->active->hv;
+    const struct hv_overlay *overlay = overlay_of(vcpu, msr);
 
+    if (overlay != NULL)
+        return msr_is(value, overlay->msr);
     switch (msr) {
     case HV_MSR_GUEST_OS_ID:
         return msr_is(value, vtl_of(vcpu)->guest_os_id);
-    case HV_MSR_HYPERCALL:
-        return msr_is(value, vtl_of(vcpu)->hypercall.msr);
     case HV_MSR_VP_INDEX:
         return msr_is(value, vcpu->index);
     case HV_MSR_RESET:
@@ -203,8 +200,6 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
         return msr_is(value, 0);
     case HV_MSR_TIME_REF_COUNT:
         return msr_is(value, hv_time(vm));
-    case HV_MSR_REFERENCE_TSC:
-        return msr_is(value, vtl_of(vcpu)->reference_tsc.msr);
     case HV_MSR_TSC_FREQUENCY:
     case HV_MSR_APIC_FREQUENCY: /* the timer's input clock is the TSC's */
         return msr_is(value, vm->tsc_hz);
@@ -212,16 +207,10 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
         return msr_is(value, read_icr(&vcpu->active->lapic));
     case HV_MSR_TPR:
         return msr_is(value, vcpu->active->lapic.regs[APIC_TPR / 4]);
-    case HV_MSR_VP_ASSIST_PAGE:
-        return msr_is(value, hv->assist_page.msr);
     case HV_MSR_SCONTROL:
-        return msr_is(value, hv->synic.control);
+        return msr_is(value, vcpu->active->hv->synic.control);
     case HV_MSR_SVERSION:
         return msr_is(value, SYNIC_VERSION);
-    case HV_MSR_SIEFP:
-        return msr_is(value, hv->event_flags.msr);
-    case HV_MSR_SIMP:
-        return msr_is(value, hv->messages.msr);
     case HV_MSR_CRASH_CTL:
         return msr_is(value, hv_crash_capabilities());
     default:
@@ -263,7 +252,7 @@ enum vmx_action hv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     default:
         break;
     }
-    if (!is_shared(msr))
+    if (!is_shared(vcpu, msr))
         return write_own(vcpu, msr, value);
     enum vmx_action action = lock_and_write(vcpu, msr, value);
     if (action == VMX_NEXT && (msr == HV_MSR_SIMP || msr == HV_MSR_SIEFP))

@@ -168,31 +168,26 @@ static enum hv_status carry_out(struct hv_hypercall *call, struct translation *t
     return HV_SUCCESS;
 }
 
-static void answer(struct hv_hypercall *call, const struct translation *t, unsigned page_offset)
-{
-    uint64_t page = t->gpa >> PAGE_SHIFT;
-
-    memcpy(call->out, &t->result, sizeof(t->result));
-    memcpy(call->out + page_offset, &page, sizeof(page));
-}
-
-enum hv_status hv_translate(struct hv_hypercall *call)
+static enum hv_status answer(struct hv_hypercall *call, unsigned page_offset)
 {
     struct translation t;
     enum hv_status status = carry_out(call, &t);
 
-    if (status == HV_SUCCESS)
-        answer(call, &t, 0x08);
-    return status;
+    if (status != HV_SUCCESS)
+        return status;
+    uint64_t page = t.gpa >> PAGE_SHIFT;
+    memcpy(call->out, &t.result, sizeof(t.result));
+    memcpy(call->out + page_offset, &page, sizeof(page));
+    return HV_SUCCESS;
+}
+
+enum hv_status hv_translate(struct hv_hypercall *call)
+{
+    return answer(call, 0x08);
 }
 
 /* The event that would be pending is left empty. */
 enum hv_status hv_translate_ex(struct hv_hypercall *call)
 {
-    struct translation t;
-    enum hv_status status = carry_out(call, &t);
-
-    if (status == HV_SUCCESS)
-        answer(call, &t, 0x30);
-    return status;
+    return answer(call, 0x30);
 }
