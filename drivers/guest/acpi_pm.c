@@ -34,23 +34,21 @@ static void update_sci(struct acpi_pm *pm)
 }
 
 /* The bus hands over both 16-bit registers of the block byte by byte. */
-static uint32_t event_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t event_read(void *dev, uint16_t offset, unsigned)
 {
     struct acpi_pm *pm = dev;
 
-    (void)size;
     update_status(pm, timer_ticks(pm));
     update_sci(pm);
     uint16_t value = offset & 2 ? pm->enable : pm->status;
     return value >> (offset & 1) * 8;
 }
 
-static void event_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void event_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct acpi_pm *pm = dev;
     unsigned shift = (offset & 1) * 8;
 
-    (void)size;
     update_status(pm, timer_ticks(pm));
     if (offset & 2)
         pm->enable = ((pm->enable & ~(0xff << shift)) | value << shift) & PM1_ENABLE_BITS;
@@ -73,37 +71,33 @@ static uint64_t event_advance(void *dev, uint64_t now_ns)
                               ACPI_PM_TIMER_HZ);
 }
 
-static uint32_t control_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t control_read(void *dev, uint16_t offset, unsigned)
 {
     const struct acpi_pm *pm = dev;
 
-    (void)size;
     return (pm->control | SCI_EN) >> offset * 8;
 }
 
-static void control_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void control_write(void *dev, uint16_t offset, unsigned, uint32_t value)
 {
     struct acpi_pm *pm = dev;
     unsigned shift = offset * 8;
     uint32_t written = value << shift;
 
-    (void)size;
     pm->control = ((pm->control & ~(0xff << shift)) | written) & (BM_RLD | SLP_TYP_MASK);
     if (written & SLP_EN && pm->control >> SLP_TYP_SHIFT == pm->config.s5)
         pm->host->stop(pm->host->ctx, DEVICE_STOP_POWEROFF, 0);
 }
 
-static uint32_t timer_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t timer_read(void *dev, uint16_t offset, unsigned)
 {
     const struct acpi_pm *pm = dev;
 
-    (void)size;
     return (uint32_t)timer_ticks(pm) >> offset * 8;
 }
 
-static void timer_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void timer_write(void *, uint16_t, unsigned, uint32_t)
 {
-    (void)dev, (void)offset, (void)size, (void)value;
 }
 
 bool acpi_pm_init(struct acpi_pm *pm, const struct device_host *host, struct pio_bus *bus,

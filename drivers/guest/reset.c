@@ -13,35 +13,31 @@ enum {
     PORT_A_A20 = 1 << 1,
 };
 
-static uint32_t kbc_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t kbc_read(void *, uint16_t, unsigned)
 {
-    (void)dev, (void)offset, (void)size;
     return KBC_STATUS_SYSTEM | KBC_STATUS_NOT_LOCKED;
 }
 
-static void kbc_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void kbc_write(void *dev, uint16_t, unsigned, uint32_t value)
 {
     struct reset *reset = dev;
 
-    (void)offset, (void)size;
     if (value >= KBC_PULSE && !(value & KBC_PULSE_NOT_RESET))
         reset->host->stop(reset->host->ctx, DEVICE_STOP_RESET, 0);
 }
 
-static uint32_t port_a_read(void *dev, uint16_t offset, unsigned size)
+static uint32_t port_a_read(void *dev, uint16_t, unsigned)
 {
     const struct reset *reset = dev;
 
-    (void)offset, (void)size;
     return reset->port_a;
 }
 
-static void port_a_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
+static void port_a_write(void *dev, uint16_t, unsigned, uint32_t value)
 {
     struct reset *reset = dev;
     uint8_t rising = (uint8_t)(value & ~(uint32_t)reset->port_a);
 
-    (void)offset, (void)size;
     reset->port_a = value & (PORT_A_FAST_RESET | PORT_A_A20);
     if (rising & PORT_A_FAST_RESET)
         reset->host->stop(reset->host->ctx, DEVICE_STOP_RESET, 0);
@@ -50,22 +46,8 @@ static void port_a_write(void *dev, uint16_t offset, unsigned size, uint32_t val
 bool reset_init(struct reset *reset, const struct device_host *host, struct pio_bus *bus,
                 bool port_92)
 {
-    struct pio_device kbc = {
-        .base = RESET_KBC_PORT,
-        .count = 1,
-        .width = 1,
-        .dev = reset,
-        .read = kbc_read,
-        .write = kbc_write,
-    };
-    struct pio_device port_a = {
-        .base = RESET_PORT_A,
-        .count = 1,
-        .width = 1,
-        .dev = reset,
-        .read = port_a_read,
-        .write = port_a_write,
-    };
+    const struct pio_device kbc = {RESET_KBC_PORT, 1, 1, reset, kbc_read, kbc_write, NULL};
+    const struct pio_device port_a = {RESET_PORT_A, 1, 1, reset, port_a_read, port_a_write, NULL};
 
     reset->host = host;
     reset->port_a = PORT_A_A20;
