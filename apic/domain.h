@@ -96,8 +96,7 @@ struct apic_callbacks {
     void *(*alloc)(void *ctx, size_t size);
     void (*free)(void *ctx, void *memory, size_t size);
     /* A group's new map is in force: apic_sole_target() may answer anew, and may be called from
-     * here only. NULL: nobody asks. By the CPU that made the change, which meanwhile keeps the map.
-     */
+     * here only. NULL: nobody asks. By the CPU that made the change, which keeps the map then. */
     void (*remapped)(void *ctx, unsigned group);
     /* Told of every decision. NULL: off, at the price of one predictable branch. Any CPU. */
     void (*trace)(void *ctx, const struct apic_trace *what);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sending IPIs (SDM Vol 3A, "Issuing Interprocessor Interrupts"; "ICR Operation in x2APIC Mode").
- */
+/* IPIs (SDM Vol 3A, "Issuing Interprocessor Interrupts"; "ICR Operation in x2APIC Mode"). */
 #include "apic/internal.h"
 
 static bool carries_vector(const struct apic_msg *msg)

@@ -188,8 +188,7 @@ uint8_t lapic_highest_irr(const struct lapic *lapic);
 uint8_t lapic_highest_isr(const struct lapic *lapic);
 
 /* Does LINT0 or LINT1 ask for an external (8259-style) interrupt? It is the level that asks, and
- * the processor's interrupt flag alone that holds it back: neither IRR nor a priority is involved.
- */
+ * the processor's interrupt flag alone that holds it back: neither IRR nor priority is involved. */
 bool lapic_extint(const struct lapic *lapic);
 
 /* Hands one APIC a Fixed, edge-triggered interrupt whatever its ID (synthetic interrupts, VP-index

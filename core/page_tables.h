@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Builds 4-level page tables (SDM Vol 3A, "4-Level Paging"), under the firmware and in core. Pure.
- */
+/* Builds 4-level page tables (SDM Vol 3A, "4-Level Paging"), in boot and in core. Pure. */
 #pragma once
 
 #include "core/types.h"

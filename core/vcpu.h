@@ -95,8 +95,7 @@ void vcpu_attend(struct vcpu *vcpu);
 /* Its APIC timer has changed, and nothing else: sets the host's timer to what is due next. */
 void vcpu_set_timer(struct vcpu *vcpu);
 
-/* Another context of @vcpu, which this CPU runs, has become active and current between two entries.
- */
+/* Another context of @vcpu, which this CPU runs, became active and current between two entries. */
 void vcpu_switched(struct vcpu *vcpu);
 
 /* Whether VTL @vtl is enabled on @vcpu. */
@@ -122,8 +121,7 @@ void *context_view(const struct context *ctx, gpa_t gpa, unsigned rights);
 /* Whether there is anything at @gpa for @ctx, even if it may not use it. Any CPU. */
 bool context_has(const struct context *ctx, gpa_t gpa);
 
-/* So many NMIs arrive for @ctx: some may count as one. On the CPU that owns it, between VM exits.
- */
+/* So many NMIs arrive for @ctx; some may count as one. On the CPU that owns it, between exits. */
 void context_take_nmis(struct context *ctx, unsigned count);
 
 /* Its VM exits for @reason, below VMX_EXIT_REASONS, so far; exact on the CPU that owns it. */

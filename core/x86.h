@@ -67,8 +67,7 @@
 #define EFER_LMA BIT(10)
 #define EFER_NXE BIT(11)
 
-/* Paging-structure entries. PTE_PAT is bit 7 in a 4 KiB entry, where larger entries have PTE_LARGE.
- */
+/* Paging-structure entries. PTE_PAT is bit 7 in a 4 KiB entry, where larger ones have PTE_LARGE. */
 #define PTE_P       BIT(0)
 #define PTE_RW      BIT(1)
 #define PTE_US      BIT(2)

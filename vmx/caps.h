@@ -142,8 +142,7 @@ uint32_t vmx_revision(const struct vmx_caps *caps);
 /* Host TSC ticks per tick of the preemption timer, as a shift. */
 unsigned vmx_preemption_timer_shift(const struct vmx_caps *caps);
 
-/* The value for a control word: the wanted bits that may be set, and what the processor insists on.
- */
+/* The value for a control word: wanted bits that may be set, and what the processor insists on. */
 uint64_t vmx_control_value(const struct vmx_caps *caps, enum vmx_word word, uint64_t wanted);
 
 /*

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a debugger needs of the processor: SDM Vol 3C, "Monitor Trap Flag" and "Exception Bitmap".
- */
+/* What debuggers need of the processor: SDM Vol 3C, "Monitor Trap Flag" and "Exception Bitmap". */
 #include "vmx/internal.h"
 
 void vmx_debug(struct vmx_context *ctx)

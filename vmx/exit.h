@@ -91,8 +91,7 @@ enum exit_reason {
 #define EXIT_REASON_BASIC        MASK(15, 0)
 #define EXIT_REASON_ENTRY_FAILED BIT(31)
 
-/* What VM-instruction error number means, for people. SDM Vol 3C, "VM Instruction Error Numbers".
- */
+/* What a VM-instruction error means, for people. SDM Vol 3C, "VM Instruction Error Numbers". */
 const char *instruction_error_text(uint32_t error);
 
 /* Interruption information, of exits, of IDT vectoring and for entries. */

@@ -363,8 +363,7 @@ struct vmx_client {
     uint64_t (*read_cr8)(void *owner);
     void (*write_cr8)(void *owner, uint64_t value); /* 0..15 */
 
-    /* VMX_AGAIN: it is mapped now, or emulated with vmx_advance_to() called. VMX_RAISE_GP, _STOP.
-     */
+    /* VMX_AGAIN: it is mapped now, or emulated, vmx_advance_to() called. VMX_RAISE_GP, _STOP. */
     enum vmx_action (*ept_violation)(void *owner, const struct vmx_ept_violation *violation);
 
     enum vmx_action (*vmcall)(void *owner);

@@ -49,7 +49,6 @@ enum config_verdict config_set(struct config *config, struct config_vm *vm,
                                const struct config_key *key, struct config_span *span);
 
 /* Makes a VM whose keys are all read have as many APIC IDs as processors, and its topology. On
- * false `why` says what is wrong and what was expected, and *key is the name of the key to blame.
- */
+ * false `why` says what is wrong and what is expected, *key names the one to blame. */
 bool config_finish_vcpus(struct config *config, struct config_vm *vm, const char **key, char *why,
                          size_t size);

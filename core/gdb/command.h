@@ -43,8 +43,7 @@ void gdb_target_thread_name(uint32_t thread, char *to, size_t size);
 void gdb_target_get(uint32_t thread, struct gdb_registers *registers);
 bool gdb_target_set(uint32_t thread, const struct gdb_registers *registers);
 
-/* As many of @n bytes at linear @address as can be reached, of thread's memory; returns how many.
- */
+/* As many of @n bytes at linear @address of thread's memory as can be reached; says how many. */
 size_t gdb_target_read(uint32_t thread, uint64_t address, void *to, size_t n);
 bool gdb_target_write(uint32_t thread, uint64_t address, const void *from, size_t n);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The VM as GDB's target: what core/gdb/command.h asks for, on a VM whose processors are all held.
- */
+/* The VM as GDB's target: what core/gdb/command.h asks for, on a VM whose processors are held. */
 #pragma once
 
 #include "core/gdb/command.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where everything is in a guest's physical address space and I/O space: the one place that says
- * so.
+/* Where everything is in a guest's physical address space and I/O space: only this says so.
  *
  *   0x00000000  RAM, from 0x9fc00 on reserved as on a PC
  *     0x00001000  boot structures of the Linux loaders (dead once the kernel runs)

@@ -17,8 +17,7 @@ struct guest_slot {
 };
 
 /* Filled before the guest starts, constant while it runs; so the accessors need no lock and any CPU
- * may call them. The bytes themselves may change under the reader: copy once, then judge the copy.
- */
+ * may call them. The bytes themselves may change under the reader: copy once, judge the copy. */
 struct guest_memory {
     uint32_t count;
     struct guest_slot slots[GUEST_MEMORY_SLOTS_MAX];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a guest reports when it crashes goes to the log. TLFS, "Partitions", "Crash Enlightenment".
- */
+/* What a guest that crashes reports goes to the log. TLFS, "Partitions", "Crash Enlightenment". */
 #include "core/hyperv/crash.h"
 
 #include "core/log.h"

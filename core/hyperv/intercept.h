@@ -23,8 +23,7 @@ struct hv_intercept_header {
 };
 _Static_assert(sizeof(struct hv_intercept_header) == 40, "as the TLFS has it");
 
-/* What happened in the active context of @vcpu, whose instruction has @length bytes (0: unknown).
- */
+/* What happened in the active context of @vcpu, whose instruction has @length bytes; 0: unknown. */
 void hv_fill_header(struct vcpu *vcpu, struct hv_intercept_header *header, enum hv_access access,
                     unsigned length);
 

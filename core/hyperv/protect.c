@@ -201,8 +201,7 @@ static enum hv_status check(struct hv_hypercall *call, unsigned *vtl)
     return is_legal(in->flags, hv->vtl[*vtl].mbec) ? HV_SUCCESS : HV_INVALID_REGISTER_VALUE;
 }
 
-/* The RAM of a page that the VTL which asks sees: not where that has an overlay page. NULL: none.
- */
+/* The RAM of a page that the asking VTL sees: not where that has an overlay page. NULL: none. */
 static const void *plain(struct trees *t, unsigned caller, uint64_t page)
 {
     if (page >> (64 - PAGE_SHIFT) != 0)

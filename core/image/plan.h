@@ -11,8 +11,7 @@ enum {
     IMAGE_PAGE = 4096,
 };
 
-/* [gpa, gpa + size) of guest memory; starts with data_size bytes of a file and goes on with zeros.
- */
+/* [gpa, gpa + size) of guest memory: first data_size bytes of a file, then zeros. */
 struct image_piece {
     const char *what; /* "segment" */
     uint32_t number;  /* from 1; 0: there is only one */

@@ -5,8 +5,7 @@
 #include "core/guest/layout.h"
 #include "core/string.h"
 
-/* Preferred for what a kernel is told: kernels that use low memory at all start at its beginning.
- */
+/* Preferred for what a kernel is told: kernels that use low memory start at its beginning. */
 #define INFO_BASE 0x10000U
 
 bool image_refuse_initrd(struct image_plan *plan)

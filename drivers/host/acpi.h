@@ -30,8 +30,7 @@ typedef const void *(*acpi_map)(paddr_t address, uint64_t size);
 const uint8_t *acpi_find_table(paddr_t rsdp, const char *signature, acpi_map map, uint32_t *length);
 
 /* The structure after `previous`, NULL being before the first, in a MADT of `length` bytes; NULL at
- * the end, or at one that is not well-formed. Its type is in its first byte, its size in the next.
- */
+ * the end, or at one that is not well-formed. Its first byte is its type, the next its size. */
 const uint8_t *acpi_next_madt_structure(const uint8_t *madt, uint32_t length,
                                         const uint8_t *previous);
 

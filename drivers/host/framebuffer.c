@@ -22,8 +22,7 @@ enum {
     ESCAPE = 0x1b,
 };
 
-/* console-setup's font in PSF format, see drivers/host/font.asm; glyphs are in the order of ASCII.
- */
+/* console-setup's font in PSF format, see drivers/host/font.asm; glyphs in the order of ASCII. */
 extern const uint8_t font[];
 
 enum {

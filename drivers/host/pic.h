@@ -4,6 +4,5 @@
 
 #include "core/types.h"
 
-/* Moves both to `first_vector` (16 vectors, for their spurious interrupts) and masks every input.
- */
+/* Moves both to `first_vector` (16 vectors, for spurious interrupts) and masks every input. */
 void host_pic_disable(uint8_t first_vector);
