@@ -4,7 +4,7 @@
 APIC_SRC := $(wildcard apic/*.c)
 APIC_TESTS := $(filter $(O)/host/test_apic_%,$(HOST_TESTS))
 
-APIC_HELPERS := $(addprefix tests/host/apic_,rig.c accept.c model.c kvm.c history.c)
+APIC_HELPERS := $(addprefix tests/host/apic_,rig.c model.c kvm.c history.c)
 
 # Every test of the engine links all of it, and the helpers.
 $(APIC_TESTS): $(patsubst %.c,$(O)/host/%.o,$(APIC_SRC) $(APIC_HELPERS))
@@ -44,7 +44,7 @@ $(O)/tsan/stress_apic: $(TSAN_OBJ)
 # ---- Fuzzing ----
 FUZZ_CC ?= clang
 FUZZ_CFLAGS = $(COMMON) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_SRC := $(APIC_SRC) $(addprefix tests/host/apic_,rig.c accept.c model.c history.c)
+FUZZ_SRC := $(APIC_SRC) $(addprefix tests/host/apic_,rig.c model.c history.c)
 FUZZ_TARGETS := $(O)/fuzz/fuzz_apic_regs $(O)/fuzz/fuzz_apic_msgs
 
 $(O)/fuzz/%.o: %.c Makefile
@@ -103,7 +103,7 @@ $(O)/apic/config_fuzz: $(O)/fuzz/fuzz_config tests/host/apic.mk
 
 # The large exhaustive set runs without sanitizers: it takes minutes as it is.
 EXHAUSTIVE_OBJ := $(patsubst %.c,$(O)/bench/%.o,$(APIC_SRC) tests/host/apic_rig.c \
-  tests/host/apic_accept.c tests/host/apic_model.c tests/host/test_apic_exhaustive.c)
+  tests/host/apic_model.c tests/host/test_apic_exhaustive.c)
 
 $(O)/bench/exhaustive: $(EXHAUSTIVE_OBJ)
 	$(call say,LD)

@@ -2,7 +2,7 @@
 /* Who accepts a message, worked out APIC by APIC with lapic_accepts(): what the maps must equal. */
 #pragma once
 
-#include "tests/host/apic_accept.h"
+#include "apic/accept.h"
 
 enum { MODEL_MAX = 64, MODEL_NOBODY = -1 };
 

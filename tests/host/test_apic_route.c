@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "apic/accept.h"
 #include "apic/internal.h"
-#include "tests/host/apic_accept.h"
 #include "tests/host/apic_rig.h"
 
 static unsigned send(struct rig *rig, struct apic_msg msg)

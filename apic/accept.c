@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The specification of routing, one APIC at a time. Section names are those of SDM Vol 3A,
  * chapter "Advanced Programmable Interrupt Controller". */
-#include "tests/host/apic_accept.h"
+#include "apic/accept.h"
 
 enum {
     DFR_CLUSTER = 0x0,
