@@ -7,6 +7,7 @@
 #include "core/gdb/gdb.h"
 #include "core/guest/acpi.h"
 #include "core/guest/apic.h"
+#include "core/guest/bios_data.h"
 #include "core/guest/files.h"
 #include "core/guest/ipi.h"
 #include "core/guest/layout.h"
@@ -136,7 +137,7 @@ static bool load(struct vm *vm, const struct handover *handover)
 
     guest_files(handover, vm->config, DIRECT_MAP_BASE, &boot);
     boot.rsdp = guest_acpi_build(&vm->memory, apic_ids(vm, handover), vm->vcpu_count, vm->config);
-    if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory)) {
+    if (boot.rsdp == 0 || !guest_smbios_build(&vm->memory) || !guest_bios_data_build(&vm->memory)) {
         log_error("vm %s: no RAM for the firmware tables", vm->config->name);
         return false;
     }

@@ -2,6 +2,7 @@
 /* Where everything is in a guest's physical address space and I/O space: only this says so.
  *
  *   0x00000000  RAM, from 0x9fc00 on reserved as on a PC
+ *     0x00000400  BIOS data
  *     0x00001000  boot structures of the Linux loaders (dead once the kernel runs)
  *     0x000e0000  ACPI tables, reserved
  *     0x000fe000  SMBIOS tables, reserved

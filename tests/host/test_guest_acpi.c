@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ACPI and SMBIOS tables, read as a guest would: by scanning, and following checked pointers.
- * links: core/guest/acpi.c core/guest/smbios.c core/guest/memory.c */
+/* What firmware leaves a guest, read as a guest would: by scanning, and following checked pointers.
+ * links: core/guest/acpi.c core/guest/smbios.c core/guest/memory.c
+ * links: core/guest/bios_data.c core/guest/layout.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/guest/acpi.h"
+#include "core/guest/bios_data.h"
 #include "core/guest/layout.h"
 #include "core/guest/smbios.h"
 
@@ -276,7 +278,7 @@ static void legacy_devices(void **state)
 static void refusals(void **state)
 {
     static const uint32_t apic_ids[GUEST_ACPI_CPUS_MAX + 1];
-    struct guest_memory small = {.count = 0};
+    struct guest_memory small = {.count = 0}, tiny = {0};
 
     (void)state;
     assert_int_equal(guest_acpi_build(&gm, apic_ids, 0, &usual), 0);
@@ -284,6 +286,8 @@ static void refusals(void **state)
     assert_true(gm_add(&small, 0, GUEST_ACPI_END - 1, ram));
     assert_int_equal(guest_acpi_build(&small, apic_ids, 1, &usual), 0);
     assert_false(guest_smbios_build(&small));
+    assert_true(gm_add(&tiny, 0, GUEST_CONVENTIONAL_TOP, ram));
+    assert_false(guest_bios_data_build(&tiny));
 }
 
 static void nothing_else_is_touched(void **state)
@@ -348,6 +352,21 @@ static void smbios(void **state)
     assert_true(bios[2] != system[2] && system[2] != end[2]); /* handles */
 }
 
+/* Who believes the memory map and who believes the BIOS has the same base memory. */
+static void bios_data(void **state)
+{
+    struct guest_map_entry map[GUEST_MAP_MAX];
+
+    (void)state;
+    assert_true(guest_bios_data_build(&gm));
+    guest_memory_map(GUEST_MEMORY_MIN, map);
+    uint32_t ebda = (uint32_t)peek(ram + 0x40e, 2) << 4;
+    assert_int_equal(peek(ram + 0x400, 2), 0x3f8);
+    assert_int_equal(peek(ram + 0x413, 2) << 10, map[0].size);
+    assert_int_equal(ebda, map[1].gpa);
+    assert_true(ebda + (peek(ram + ebda, 1) << 10) <= 0xa0000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_else_is_touched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(smbios, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bios_data, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
