@@ -103,14 +103,20 @@ static bool accept_words(struct lapic *lapic, unsigned word64, uint64_t bits, bo
     return changed;
 }
 
+static __attribute__((noinline)) void flip_trigger(struct lapic *lapic, uint8_t vector)
+{
+    *vector_word(lapic, APIC_TMR, vector) ^= vector_bit(vector);
+    note_levels(lapic);
+}
+
 void lapic_accept_vector(struct lapic *lapic, uint8_t vector, bool level)
 {
-    *vector_word(lapic, APIC_IRR, vector) |= vector_bit(vector);
+    uint32_t bit = vector_bit(vector);
     uint32_t *tmr = vector_word(lapic, APIC_TMR, vector);
-    uint32_t old_tmr = *tmr;
-    *tmr = level ? old_tmr | vector_bit(vector) : old_tmr & ~vector_bit(vector);
-    if (apic_unlikely(*tmr != old_tmr))
-        note_levels(lapic);
+    uint32_t *irr = tmr + (APIC_IRR - APIC_TMR) / sizeof(*tmr);
+    *irr |= bit;
+    if (apic_unlikely(((*tmr & bit) != 0) != level))
+        flip_trigger(lapic, vector);
 }
 
 /* A disabled APIC accepts nothing: what is found then was under way while it was being disabled. */

@@ -33,8 +33,9 @@ static unsigned send(struct vm *vm, struct apic_msg *msg, uint64_t lowest, uint6
 }
 
 /* Two words of bits, the lowest ID, and an ICR, of which vector and delivery mode are looked at. */
-static int64_t send_ipi(struct vcpu *vcpu, bool long_mode)
+static __attribute__((noinline)) int64_t send_ipi(struct vcpu *vcpu)
 {
+    bool long_mode;
     const uint64_t *gpr = vcpu->regs.gpr;
     uint32_t lowest = (uint32_t)gpr[VMX_RDX], icr = (uint32_t)gpr[VMX_RSI];
     struct apic_msg msg = {
@@ -47,6 +48,7 @@ static int64_t send_ipi(struct vcpu *vcpu, bool long_mode)
     if (icr & (APIC_ICR_LOGICAL | APIC_ICR_SHORTHAND) ||
         (msg.delivery != APIC_FIXED && msg.delivery != APIC_NMI))
         return -KVM_EINVAL;
+    (void)vmx_is_kernel(&vcpu->active->vmx, &long_mode);
     unsigned width = long_mode ? 64 : 32;
     uint64_t mask = UINT64_MAX >> (64 - width);
     epoch_enter();
@@ -58,14 +60,11 @@ static int64_t send_ipi(struct vcpu *vcpu, bool long_mode)
 
 static int64_t answer(struct vcpu *vcpu)
 {
-    bool long_mode;
-
     if (vmx_cpl(&vcpu->active->vmx) != 0)
         return -KVM_EPERM;
     if ((uint32_t)vcpu->regs.gpr[VMX_RAX] != KVM_HC_SEND_IPI)
         return -KVM_ENOSYS;
-    (void)vmx_is_kernel(&vcpu->active->vmx, &long_mode);
-    return send_ipi(vcpu, long_mode);
+    return send_ipi(vcpu);
 }
 
 void kvm_hypercall(struct vcpu *vcpu)
