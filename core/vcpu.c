@@ -24,15 +24,10 @@ enum { NMIS_MAX = 2 }; /* one being delivered and one latched, as a processor ca
 
 static bool intercept_exceptions(const struct vm *vm)
 {
-    switch ((enum config_help)vm->config->intercept_exceptions) {
-    case CONFIG_HELP_ON:
-        return true;
-    case CONFIG_HELP_OFF:
-        return false;
-    case CONFIG_HELP_AUTO:
-        break;
-    }
-    return vmx_caps_is_bochs(this_cpu()->vmx->caps);
+    uint32_t help = vm->config->intercept_exceptions;
+
+    return help == CONFIG_HELP_ON ||
+           (help == CONFIG_HELP_AUTO && vmx_caps_is_bochs(this_cpu()->vmx->caps));
 }
 
 static bool create_context(struct vcpu *vcpu, unsigned vtl)
