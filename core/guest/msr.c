@@ -102,9 +102,8 @@ static __attribute__((noinline)) enum vmx_action read_other(struct vcpu *vcpu, u
         *value = 0;
         return msr_ok_or_gp(ctx->vmx.policy.xsaves);
     default:
-        if (mtrr_has(msr)) {
+        if (mtrr_has(msr))
             return msr_is(value, mtrr_read(&vcpu->msrs.mtrr, msr));
-        }
         return vmx_msr_read(&ctx->vmx, msr, value) == VMX_MSR_OK ? VMX_NEXT : VMX_RAISE_GP;
     }
 }

@@ -12,10 +12,7 @@
 enum { MTRR_VARIABLE = 8, MTRR_FIXED = 11 };
 
 struct mtrr {
-    uint64_t def_type;
-    uint64_t fixed[MTRR_FIXED];
-    uint64_t base[MTRR_VARIABLE];
-    uint64_t mask[MTRR_VARIABLE];
+    uint64_t reg[1 + MTRR_FIXED + 2 * MTRR_VARIABLE];
 };
 
 /* As firmware leaves them: on, everything write-back, no ranges. */
