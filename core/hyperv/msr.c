@@ -159,37 +159,14 @@ static uint64_t read_icr(const struct lapic *lapic)
     return high << 32 | lapic->regs[APIC_ICR / 4];
 }
 
-static enum vmx_action read_own(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
-{
-    const struct context *ctx = vcpu->active;
-
-    if (is_sint(msr))
-        *value = ctx->hv->synic.sint[msr - HV_MSR_SINT0];
-    else if (is_timer(msr))
-        *value = read_timer(ctx, msr - HV_MSR_STIMER0_CONFIG);
-    else
-        return VMX_RAISE_GP;
-    return VMX_NEXT;
-}
-
-static enum vmx_action write_own(struct vcpu *vcpu, uint32_t msr, uint64_t value)
-{
-    if (is_sint(msr))
-        return write_synic(vcpu->active, msr, value);
-    if (is_timer(msr))
-        return msr_ok_or_gp(hv_write_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG, value));
-    return VMX_RAISE_GP;
-}
-
 /* ---- All of them ----------------------------------------------------------------------------- */
 
 enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
     const struct vm *vm = vcpu->vm;
-    const struct hv_overlay *overlay = overlay_of(vcpu, msr);
+    const struct hv_context *hv = vcpu->active->hv;
+    const struct hv_overlay *overlay;
 
-    if (overlay != NULL)
-        return msr_is(value, overlay->msr);
     switch (msr) {
     case HV_MSR_GUEST_OS_ID:
         return msr_is(value, vtl_of(vcpu)->guest_os_id);
@@ -208,16 +185,22 @@ enum vmx_action hv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     case HV_MSR_TPR:
         return msr_is(value, vcpu->active->lapic.regs[APIC_TPR / 4]);
     case HV_MSR_SCONTROL:
-        return msr_is(value, vcpu->active->hv->synic.control);
+        return msr_is(value, hv->synic.control);
     case HV_MSR_SVERSION:
         return msr_is(value, SYNIC_VERSION);
     case HV_MSR_CRASH_CTL:
         return msr_is(value, hv_crash_capabilities());
     default:
-        if (msr - HV_MSR_CRASH_P0 >= HV_CRASH_PARAMETERS)
-            return read_own(vcpu, msr, value);
-        return msr_is(value, vm->hv->crash[msr - HV_MSR_CRASH_P0]);
+        break;
     }
+    if (is_sint(msr))
+        return msr_is(value, hv->synic.sint[msr - HV_MSR_SINT0]);
+    if (is_timer(msr))
+        return msr_is(value, read_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG));
+    if (msr - HV_MSR_CRASH_P0 < HV_CRASH_PARAMETERS)
+        return msr_is(value, vm->hv->crash[msr - HV_MSR_CRASH_P0]);
+    overlay = overlay_of(vcpu, msr);
+    return overlay != NULL ? msr_is(value, overlay->msr) : VMX_RAISE_GP;
 }
 
 static enum vmx_action write_reset(struct vcpu *vcpu, uint64_t value)
@@ -252,8 +235,12 @@ enum vmx_action hv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     default:
         break;
     }
+    if (is_sint(msr))
+        return write_synic(vcpu->active, msr, value);
+    if (is_timer(msr))
+        return msr_ok_or_gp(hv_write_timer(vcpu->active, msr - HV_MSR_STIMER0_CONFIG, value));
     if (!is_shared(vcpu, msr))
-        return write_own(vcpu, msr, value);
+        return VMX_RAISE_GP;
     enum vmx_action action = lock_and_write(vcpu, msr, value);
     if (action == VMX_NEXT && (msr == HV_MSR_SIMP || msr == HV_MSR_SIEFP))
         return write_synic(vcpu->active, msr, value);
