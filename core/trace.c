@@ -111,6 +111,16 @@ static void send_mark(enum trace_type type, uint64_t a, uint64_t b)
     send(&mark, sizeof(mark));
 }
 
+/* So that nobody takes the silence for the end. */
+static void say_how_long(uint64_t events)
+{
+    enum { WORTH_A_WORD = 5 }; /* seconds */
+    uint64_t seconds = events * sizeof(struct trace_event) / BYTES_PER_SECOND;
+
+    if (seconds >= WORTH_A_WORD && !port.panics)
+        log_info("trace: sending %lu events, for about %lu s", events, seconds);
+}
+
 /* Only what is there as it begins: meanwhile the buffer may get more, of this CPU. */
 static void send_buffer(uint32_t cpu)
 {
@@ -118,6 +128,7 @@ static void send_buffer(uint32_t cpu)
     uint32_t count = buffer->count;
     uint64_t lost = buffer->lost;
 
+    say_how_long(count);
     if (count > 0) {
         send_mark(TRACE_BLOCK, cpu, count);
         send(buffer->events, count * sizeof(buffer->events[0]));
