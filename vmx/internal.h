@@ -119,8 +119,8 @@ static inline bool in_64bit_mode(void)
     return (vmread64(GUEST_EFER) & EFER_LMA) && (vmread32(GUEST_CS_ACCESS) & SEGMENT_L);
 }
 
-/* What ends an instruction, RIP aside. */
-static inline void vmx_end_instruction(void)
+/* What ends an instruction, RIP aside. True: a single step is due. */
+static inline bool vmx_end_instruction(void)
 {
     uint32_t blocking = vmread32(GUEST_INTERRUPTIBILITY);
     uint64_t rflags = vmread(GUEST_RFLAGS);
@@ -128,10 +128,12 @@ static inline void vmx_end_instruction(void)
                    __builtin_expect(rflags & (RFLAGS_TF | RFLAGS_RF), 0);
     if (special)
         vmx_end_special(blocking, rflags);
+    return rflags & RFLAGS_TF;
 }
 
-/* Ends the instruction that exited; its length is known. Outside 64-bit mode EIP wraps. */
-static inline void vmx_skip(void)
+/* Ends the instruction that exited; its length is known. Outside 64-bit mode EIP wraps. True: a
+ * single step is due. */
+static inline bool vmx_skip(void)
 {
     uint64_t length = vmread32(EXIT_INSTRUCTION_LENGTH);
     uint64_t next = vmread(GUEST_RIP) + length;
@@ -139,7 +141,7 @@ static inline void vmx_skip(void)
     if (__builtin_expect(carry, false) && !in_64bit_mode())
         next = (uint32_t)next;
     vmwrite(GUEST_RIP, next);
-    vmx_end_instruction();
+    return vmx_end_instruction();
 }
 
 /* Carries out what a client answered. */

@@ -65,8 +65,7 @@ static enum vmx_outcome exit_init(struct vmx_context *)
 /* A debug exception ends the halt, also that of the single step over HLT. SDM Vol 2A, "HLT". */
 static enum vmx_outcome exit_hlt(struct vmx_context *)
 {
-    vmx_skip();
-    return vmread(GUEST_RFLAGS) & RFLAGS_TF ? VMX_RESUME : VMX_HALTED;
+    return vmx_skip() ? VMX_RESUME : VMX_HALTED;
 }
 
 static enum vmx_outcome exit_pause(struct vmx_context *)
