@@ -171,10 +171,7 @@ static enum vmx_action on_vmcall(void *owner)
 {
     struct vcpu *vcpu = vcpu_of(owner);
 
-    if (vcpu->hv != NULL)
-        return hv_vmcall(vcpu);
-    kvm_hypercall(vcpu);
-    return VMX_NEXT;
+    return vcpu->hv != NULL ? hv_vmcall(vcpu) : kvm_hypercall(vcpu);
 }
 
 const struct vmx_client exit_client = {

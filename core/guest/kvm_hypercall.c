@@ -67,7 +67,8 @@ static int64_t answer(struct vcpu *vcpu)
     return send_ipi(vcpu);
 }
 
-void kvm_hypercall(struct vcpu *vcpu)
+enum vmx_action kvm_hypercall(struct vcpu *vcpu)
 {
     vcpu->regs.gpr[VMX_RAX] = (uint64_t)answer(vcpu);
+    return VMX_NEXT;
 }

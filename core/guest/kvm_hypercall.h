@@ -4,9 +4,11 @@
 #ifndef LAPWING_CORE_GUEST_KVM_HYPERCALL_H
 #define LAPWING_CORE_GUEST_KVM_HYPERCALL_H
 
+#include "vmx/vmx.h"
+
 struct vcpu;
 
 /* Answers the hypercall whose number is in RAX, there. By the CPU that runs @vcpu, in its exit. */
-void kvm_hypercall(struct vcpu *vcpu);
+enum vmx_action kvm_hypercall(struct vcpu *vcpu);
 
 #endif
