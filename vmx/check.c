@@ -66,14 +66,20 @@ static const char *check_control_registers(const struct guest_state *s)
     return NULL;
 }
 
+static bool canonical(const struct guest_state *s, uint64_t address)
+{
+    return is_canonical(address, s->linear_bits);
+}
+
 static const char *check_msrs(const struct guest_state *s)
 {
     bool lma = s->efer & EFER_LMA;
     bool lme = s->efer & EFER_LME;
 
-    RULE(is_canonical(s->sysenter_esp) && is_canonical(s->sysenter_eip),
+    RULE(canonical(s, s->sysenter_esp) && canonical(s, s->sysenter_eip),
          "IA32_SYSENTER_ESP and _EIP must be canonical");
-    RULE(msr_value_allowed(MSR_IA32_PAT, s->pat), "IA32_PAT must hold memory types");
+    RULE(msr_value_allowed(MSR_IA32_PAT, s->pat, s->linear_bits),
+         "IA32_PAT must hold memory types");
     RULE(!(s->efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)),
          "reserved bits of IA32_EFER must be 0");
     RULE(lma == s->ia32e, "IA32_EFER.LMA must equal the control \"IA-32e mode guest\"");
@@ -172,14 +178,14 @@ static const char *check_tables(const struct guest_state *s)
 
     RULE(!(tr->selector & SELECTOR_TI), "TR must select from the GDT");
     RULE(!usable(ldtr) || !(ldtr->selector & SELECTOR_TI), "LDTR must select from the GDT");
-    RULE(is_canonical(tr->base) && is_canonical(s->segment[VMX_FS].base) &&
-             is_canonical(s->segment[VMX_GS].base) && (!usable(ldtr) || is_canonical(ldtr->base)),
+    RULE(canonical(s, tr->base) && canonical(s, s->segment[VMX_FS].base) &&
+             canonical(s, s->segment[VMX_GS].base) && (!usable(ldtr) || canonical(s, ldtr->base)),
          "bases of TR, FS, GS and LDTR must be canonical");
     RULE(busy_tss && usable(tr) && system_segment(tr),
          "TR must be a busy, present TSS (in IA-32e mode of type 11) with a fitting G");
     RULE(!usable(ldtr) || (type_of(ldtr) == TYPE_LDT && system_segment(ldtr)),
          "LDTR must be a present LDT with a fitting G");
-    RULE(is_canonical(s->gdtr_base) && is_canonical(s->idtr_base) &&
+    RULE(canonical(s, s->gdtr_base) && canonical(s, s->idtr_base) &&
              !((s->gdtr_limit | s->idtr_limit) >> 16),
          "GDTR and IDTR: canonical base, limit up to 0xffff");
     return NULL;
@@ -189,7 +195,7 @@ static const char *check_rip_and_rflags(const struct guest_state *s)
 {
     bool long_code = s->ia32e && (s->segment[VMX_CS].access & SEGMENT_L);
 
-    RULE(long_code ? is_canonical(s->rip) : !(s->rip >> 32),
+    RULE(long_code ? canonical(s, s->rip) : !(s->rip >> 32),
          "RIP must be below 4 GiB, in 64-bit mode canonical");
     RULE(!(s->rflags & (MASK(63, 22) | BIT(15) | BIT(5) | BIT(3))) && (s->rflags & RFLAGS_ONE),
          "RFLAGS: reserved bits must be 0, bit 1 must be 1");

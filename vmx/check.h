@@ -26,7 +26,7 @@ struct guest_state {
     uint64_t link_pointer;
     uint32_t event; /* VM-entry interruption information */
     bool ia32e;     /* the VM-entry control */
-    uint8_t physical_bits;
+    uint8_t physical_bits, linear_bits;
 };
 
 /* The first rule that is broken, for people; NULL if none is. */

@@ -40,7 +40,7 @@ bool cr4_write_allowed(const struct control_state *s, uint64_t value)
     if (value & ~s->cr4_allowed)
         return false;
     bool long_mode = s->efer & EFER_LMA;
-    if (long_mode && !(value & CR4_PAE))
+    if (long_mode && (!(value & CR4_PAE) || ((value ^ s->cr4) & CR4_LA57)))
         return false;
     bool pcid_starts = (value & CR4_PCIDE) && !(s->cr4 & CR4_PCIDE);
     return !pcid_starts || (long_mode && (s->cr3 & CR3_PCID) == 0);

@@ -7,13 +7,9 @@
 #include "vmx/check.h"
 #include "vmx/internal.h"
 
-static uint8_t host_physical_bits(void)
-{
-    return cpuid_checked(0x80000008, 0).eax & MASK(7, 0);
-}
-
 static struct guest_state collect(struct vmx_context *ctx)
 {
+    uint32_t address_bits = cpuid_checked(0x80000008, 0).eax;
     struct guest_state s = {
         .cr0 = vmread(GUEST_CR0),
         .cr3 = vmread(GUEST_CR3),
@@ -39,7 +35,8 @@ static struct guest_state collect(struct vmx_context *ctx)
         .link_pointer = vmread64(GUEST_LINK_POINTER),
         .event = ctx->event != 0 ? ctx->event : vmread32(ENTRY_INTERRUPTION_INFO),
         .ia32e = vmread32(ENTRY_CONTROLS) & vmx_feature_bit(ctx->caps, VMX_IA32E_GUEST),
-        .physical_bits = host_physical_bits(),
+        .physical_bits = field_get(address_bits, MASK(7, 0)),
+        .linear_bits = field_get(address_bits, MASK(15, 8)),
     };
     for (unsigned i = 0; i < VMX_SEGMENTS; i++)
         s.segment[i] = vmx_get_segment(ctx, i);

@@ -98,6 +98,7 @@ static bool string_address(struct vmx_context *ctx, const struct string_state *s
         .size = s->io.size,
         .write = s->io.in,
         .long_mode = s->long_mode,
+        .la57 = vmread(GUEST_CR4) & CR4_LA57,
         .has_base = s->name == VMX_FS || s->name == VMX_GS,
         .real_mode = !(vmread(GUEST_CR0) & CR0_PE) || (vmread(GUEST_RFLAGS) & RFLAGS_VM),
     };

@@ -16,7 +16,7 @@ static bool pat_allowed(uint64_t value)
     return true;
 }
 
-bool msr_value_allowed(uint32_t msr, uint64_t value)
+bool msr_value_allowed(uint32_t msr, uint64_t value, unsigned linear_bits)
 {
     switch (msr) {
     case MSR_IA32_PAT:
@@ -31,7 +31,7 @@ bool msr_value_allowed(uint32_t msr, uint64_t value)
     case MSR_IA32_FS_BASE:
     case MSR_IA32_GS_BASE:
     case MSR_IA32_KERNEL_GS_BASE:
-        return is_canonical(value);
+        return is_canonical(value, linear_bits);
     default:
         return true;
     }

@@ -169,7 +169,7 @@ bool vmx_value_allowed(const struct vmx_context *ctx, enum vmx_reg reg, uint64_t
     case VMX_DR7:
         return value >> 32 == 0;
     default:
-        return msr_value_allowed(vmx_msr_of(reg), value);
+        return msr_value_allowed(vmx_msr_of(reg), value, ctx->policy.linear_bits);
     }
 }
 

@@ -30,7 +30,8 @@ bool segment_linear(const struct vmx_segment *segment, const struct segment_use 
 {
     if (use->long_mode) {
         *linear = use->offset + (use->has_base ? segment->base : 0);
-        return is_canonical(*linear) && is_canonical(*linear + use->size - 1);
+        unsigned bits = use->la57 ? 57 : 48;
+        return is_canonical(*linear, bits) && is_canonical(*linear + use->size - 1, bits);
     }
     if (segment->access & SEGMENT_UNUSABLE)
         return false;

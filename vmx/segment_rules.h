@@ -14,6 +14,7 @@ struct segment_use {
     unsigned size;   /* bytes, not 0 */
     bool write;
     bool long_mode; /* 64-bit mode */
+    bool la57;      /* CR4.LA57 */
     bool has_base;  /* FS or GS: bases that 64-bit mode does not ignore */
     bool real_mode; /* or virtual-8086 mode: no type checks */
 };

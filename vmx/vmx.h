@@ -404,9 +404,10 @@ struct vmx_client {
 
 /* What the guest may have. CPUID must tell the same story. */
 struct vmx_policy {
-    uint64_t cr4_allowed;  /* CR4 bits the guest may set; not VMXE, SMXE, PKE, CET, LA57 */
+    uint64_t cr4_allowed;  /* CR4 bits the guest may set; not VMXE, SMXE, PKE, CET */
     uint64_t efer_allowed; /* EFER bits the guest may set, LMA aside */
     uint8_t physical_bits; /* its MAXPHYADDR */
+    uint8_t linear_bits;   /* 48, or 57 with 5-level paging */
     uint64_t stay;         /* TSC ticks in the guest after which vmx_run() returns at the latest */
     bool rdtscp;           /* and IA32_TSC_AUX */
     bool invpcid;

@@ -64,11 +64,12 @@ enum {
      BIT(26) /* AVX512PF */ | BIT(27) /* AVX512ER */ | BIT(28) /* AVX512CD */ |                    \
      BIT(29) /* SHA */ | BIT(30) /* AVX512BW */ | BIT(31) /* AVX512VL */)
 #define L7C_UMIP BIT(2)
+#define L7C_LA57 BIT(16)
 #define L7C_SHOWN                                                                                  \
     (BIT(0) /* PREFETCHWT1 */ | BIT(1) /* AVX512_VBMI */ | L7C_UMIP | BIT(6) /* AVX512_VBMI2 */ |  \
      BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ |                            \
      BIT(11) /* AVX512_VNNI */ | BIT(12) /* AVX512_BITALG */ | BIT(14) /* AVX512_VPOPCNTDQ */ |    \
-     BIT(22) /* RDPID */)
+     L7C_LA57 | BIT(22) /* RDPID */)
 #define L7C_RDPID BIT(22)
 
 #define L7D_SHOWN                                                                                  \
@@ -139,12 +140,21 @@ static struct cpuid cache(const struct vcpu *vcpu, struct cpuid own)
     return own;
 }
 
+/* Bochs cannot leave a guest that uses it: docs/errata.md. */
+static bool can_run_la57(void)
+{
+    const struct vmx_caps *caps = this_cpu()->vmx->caps;
+
+    return caps->cr4_fixed1 & CR4_LA57 && !vmx_caps_is_bochs(caps);
+}
+
 static struct cpuid extended_features(struct cpuid own)
 {
     own.eax = 0;
     own.ebx &= here_has(VMX_INVPCID) ? L7B_SHOWN : L7B_SHOWN & ~L7B_INVPCID;
     own.ebx |= L7B_TSC_ADJUST;
     own.ecx &= here_has(VMX_RDTSCP) ? L7C_SHOWN : L7C_SHOWN & ~L7C_RDPID;
+    own.ecx &= can_run_la57() ? ~UINT32_C(0) : ~L7C_LA57;
     own.edx &= L7D_SHOWN;
     return own;
 }
@@ -302,7 +312,8 @@ static struct cpuid make_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t suble
     case 0x80000007:
         return (struct cpuid){.edx = LE7D_INVARIANT_TSC};
     case CPUID_LEAF_ADDRESS_SIZE: /* physical and linear address bits */
-        return (struct cpuid){.eax = (own.eax & 0xff00) | guest_maxphyaddr()};
+        return (struct cpuid){.eax =
+                                  vcpu->active->vmx.policy.linear_bits << 8 | guest_maxphyaddr()};
     default:
         return nothing;
     }
@@ -380,16 +391,17 @@ void guest_policy(struct vmx_policy *policy)
     struct cpuid extended = extended_features(cpuid_checked(CPUID_LEAF_EXTENDED_FEATURES, 0));
 
     *policy = (struct vmx_policy){
-        .cr4_allowed = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
-                       CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-                       (basic.ecx & L1C_PCID && here_has(VMX_INVPCID) ? CR4_PCIDE : 0) |
-                       (basic.ecx & L1C_XSAVE ? CR4_OSXSAVE : 0) |
-                       (extended.ebx & L7B_FSGSBASE ? CR4_FSGSBASE : 0) |
-                       (extended.ebx & L7B_SMEP ? CR4_SMEP : 0) |
-                       (extended.ebx & L7B_SMAP ? CR4_SMAP : 0) |
-                       (extended.ecx & L7C_UMIP ? CR4_UMIP : 0),
+        .cr4_allowed =
+            CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |
+            CR4_OSFXSR | CR4_OSXMMEXCPT |
+            (basic.ecx & L1C_PCID && here_has(VMX_INVPCID) ? CR4_PCIDE : 0) |
+            (basic.ecx & L1C_XSAVE ? CR4_OSXSAVE : 0) |
+            (extended.ebx & L7B_FSGSBASE ? CR4_FSGSBASE : 0) |
+            (extended.ebx & L7B_SMEP ? CR4_SMEP : 0) | (extended.ebx & L7B_SMAP ? CR4_SMAP : 0) |
+            (extended.ecx & L7C_UMIP ? CR4_UMIP : 0) | (extended.ecx & L7C_LA57 ? CR4_LA57 : 0),
         .efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
         .physical_bits = (uint8_t)guest_maxphyaddr(),
+        .linear_bits = extended.ecx & L7C_LA57 ? 57 : 48,
         .stay = time_tsc_hz() / STAYS_PER_SECOND,
         .rdtscp = here_has(VMX_RDTSCP),
         .invpcid = extended.ebx & L7B_INVPCID,

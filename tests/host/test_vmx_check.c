@@ -34,6 +34,7 @@ static struct guest_state long_mode(void)
         .link_pointer = UINT64_MAX,
         .ia32e = true,
         .physical_bits = 36,
+        .linear_bits = 48,
     };
     for (unsigned i = VMX_ES; i <= VMX_GS; i++)
         s.segment[i] = (struct vmx_segment){.limit = UINT32_MAX, .access = ACCESS_DATA};

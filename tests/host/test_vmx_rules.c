@@ -96,6 +96,17 @@ static void test_cr4(void **state)
     assert_false(cr4_write_allowed(&s, CR4_PAE | CR4_PCIDE));
     s.cr4 |= CR4_PCIDE;
     assert_true(cr4_write_allowed(&s, CR4_PAE | CR4_PCIDE));
+
+    s = long_mode();
+    s.cr4_allowed |= CR4_LA57;
+    assert_false(cr4_write_allowed(&s, CR4_PAE | CR4_LA57));
+    s.cr4 |= CR4_LA57;
+    assert_true(cr4_write_allowed(&s, CR4_PAE | CR4_LA57));
+    assert_false(cr4_write_allowed(&s, CR4_PAE));
+    s = protected_mode();
+    assert_false(cr4_write_allowed(&s, CR4_PAE | CR4_LA57));
+    s.cr4_allowed |= CR4_LA57;
+    assert_true(cr4_write_allowed(&s, CR4_PAE | CR4_LA57));
 }
 
 static void test_efer(void **state)
@@ -120,17 +131,19 @@ static void test_pdpte_reserved(void **state)
 static void test_msr_values(void **state)
 {
     (void)state;
-    assert_true(msr_value_allowed(MSR_IA32_PAT, 0x0007040600070406));
-    assert_true(msr_value_allowed(MSR_IA32_PAT, 0x0105040600070406));
-    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x0007040600070402));
-    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x0307040600070406));
-    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x8007040600070406));
-    assert_true(msr_value_allowed(MSR_IA32_LSTAR, 0xffff800000000000));
-    assert_false(msr_value_allowed(MSR_IA32_LSTAR, 0x0000800000000000));
-    assert_false(msr_value_allowed(MSR_IA32_KERNEL_GS_BASE, 0xffff7fffffffffff));
-    assert_true(msr_value_allowed(MSR_IA32_SYSENTER_EIP, 0x00007fffffffffff));
-    assert_false(msr_value_allowed(MSR_IA32_TSC_AUX, BIT(32)));
-    assert_true(msr_value_allowed(MSR_IA32_STAR, UINT64_MAX));
+    assert_true(msr_value_allowed(MSR_IA32_PAT, 0x0007040600070406, 48));
+    assert_true(msr_value_allowed(MSR_IA32_PAT, 0x0105040600070406, 48));
+    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x0007040600070402, 48));
+    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x0307040600070406, 48));
+    assert_false(msr_value_allowed(MSR_IA32_PAT, 0x8007040600070406, 48));
+    assert_true(msr_value_allowed(MSR_IA32_LSTAR, 0xffff800000000000, 48));
+    assert_false(msr_value_allowed(MSR_IA32_LSTAR, 0x0000800000000000, 48));
+    assert_false(msr_value_allowed(MSR_IA32_KERNEL_GS_BASE, 0xffff7fffffffffff, 48));
+    assert_true(msr_value_allowed(MSR_IA32_SYSENTER_EIP, 0x00007fffffffffff, 48));
+    assert_true(msr_value_allowed(MSR_IA32_LSTAR, 0x00ffffffffffffff, 57));
+    assert_false(msr_value_allowed(MSR_IA32_LSTAR, 0x0100000000000000, 57));
+    assert_false(msr_value_allowed(MSR_IA32_TSC_AUX, BIT(32), 48));
+    assert_true(msr_value_allowed(MSR_IA32_STAR, UINT64_MAX, 48));
 }
 
 static const struct vmx_segment flat = {
@@ -207,6 +220,10 @@ static void test_linear_addresses(void **state)
     use.has_base = false;
     assert_true(segment_linear(&s, &use, &linear));
     use.size = 2;
+    assert_false(segment_linear(&s, &use, &linear));
+    use.la57 = true;
+    assert_true(segment_linear(&s, &use, &linear));
+    use.offset = 0x00ffffffffffffff;
     assert_false(segment_linear(&s, &use, &linear));
 }
 
