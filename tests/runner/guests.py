@@ -47,8 +47,13 @@ class Guest:
     vm_name: str = ""
 
     def vm(self, world):
+        keys = world.vm_keys | ({} if self.has_several() else world.lone_keys) | self.keys
         return config.Vm(self.vm_name, paths.BUILD / "guest" / f"{self.program}.elf", None,
-                         self.cmdline, self.modules, world.vm_keys | self.keys)
+                         self.cmdline, self.modules, keys)
+
+    def has_several(self):
+        """Is it a guest of several processors?"""
+        return "apic_ids" in self.keys or self.keys.get("vcpus", "1") != "1"
 
     def variant(self, number, name, keys):
         """This guest with other keys. A VM's name may not be as long as a test's."""
