@@ -346,6 +346,43 @@ static void illegal_vectors_reach_esr(void **state)
     rig_destroy(&rig);
 }
 
+/* An APIC shown under a destination takes a message to it. */
+static void see_taken(void *arg, enum apic_map_table table, uint32_t dest,
+                      const struct lapic *lapic)
+{
+    unsigned *shown = arg;
+    uint8_t vector = (uint8_t)(0x20 + shown[0] + shown[1] + shown[2] + shown[3]);
+    struct apic_msg msg = {
+        .dest = dest, .vector = vector, .wide = true, .logical = table != APIC_MAP_PHYSICAL};
+    apic_route(&rig.domain, &msg);
+    assert_true(rig_has(&rig.lapic[lapic - rig.lapic], vector));
+    shown[table]++;
+}
+
+static void the_map_is_shown_as_it_routes(void **state)
+{
+    (void)state;
+    start(APIC_POLICY_ARCHITECTURAL, 2);
+    rig_set(add(0x23, 0), APIC_LDR, 0x03u << 24);
+    rig_set(add(0x123, 0), APIC_LDR, 0x02u << 24);
+    struct lapic *clustered = add(0x40, 0);
+    rig_set(clustered, APIC_DFR, 0);
+    rig_set(clustered, APIC_LDR, 0x12u << 24);
+    rig_to_x2apic(add(0x345, 0));
+    add(0x23, 1);
+
+    unsigned shown[4] = {0}, physical = 0;
+    apic_map_show(&rig.domain, 0, see_taken, shown);
+    for (uint32_t id = 0; id < 0x400; id++)
+        physical += send(&rig, (struct apic_msg){.dest = id, .vector = 0x80, .wide = true});
+    assert_int_equal(shown[APIC_MAP_PHYSICAL], physical);
+    assert_int_equal(shown[APIC_MAP_PHYSICAL], 4);
+    assert_int_equal(shown[APIC_MAP_FLAT], 3);
+    assert_int_equal(shown[APIC_MAP_CLUSTER], 1);
+    assert_int_equal(shown[APIC_MAP_X2APIC], 1);
+    rig_destroy(&rig);
+}
+
 static void creation_refuses(void **state)
 {
     (void)state;
@@ -453,6 +490,7 @@ int main(void)
         cmocka_unit_test(self_and_posting_by_object),
         cmocka_unit_test(illegal_vectors_reach_esr),
         cmocka_unit_test(sole_targets_are_what_routing_says),
+        cmocka_unit_test(the_map_is_shown_as_it_routes),
         cmocka_unit_test(creation_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
