@@ -61,7 +61,7 @@ enum vmx_msr_result vmx_msr_write(struct vmx_context *ctx, uint32_t msr, uint64_
         return VMX_MSR_NOT_MINE;
     if (msr == MSR_IA32_EFER)
         return vmx_write_efer(ctx, value) ? VMX_MSR_OK : VMX_MSR_GP;
-    if (!msr_value_allowed(msr, value, ctx->policy.linear_bits))
+    if (!msr_value_allowed(msr, value, vmx_linear_bits(ctx)))
         return VMX_MSR_GP;
     if (msr == MSR_IA32_FS_BASE)
         vmwrite(GUEST_FS_BASE, value);

@@ -169,7 +169,7 @@ bool vmx_value_allowed(const struct vmx_context *ctx, enum vmx_reg reg, uint64_t
     case VMX_DR7:
         return value >> 32 == 0;
     default:
-        return msr_value_allowed(vmx_msr_of(reg), value, ctx->policy.linear_bits);
+        return msr_value_allowed(vmx_msr_of(reg), value, vmx_linear_bits(ctx));
     }
 }
 
@@ -215,6 +215,11 @@ unsigned vmx_cpl(struct vmx_context *ctx)
 {
     assert_current(ctx);
     return field_get(vmread32(GUEST_SS_ACCESS), SEGMENT_DPL);
+}
+
+unsigned vmx_linear_bits(const struct vmx_context *ctx)
+{
+    return ctx->policy.cr4_allowed & CR4_LA57 ? 57 : 48;
 }
 
 bool vmx_is_kernel(struct vmx_context *ctx, bool *long_mode)

@@ -209,6 +209,9 @@ const char *vmx_state_error(struct vmx_context *ctx);
 /* 0..3. */
 unsigned vmx_cpl(struct vmx_context *ctx);
 
+/* Of addresses in registers: 57 where the guest may use 5-level paging, else 48. Any CPU. */
+unsigned vmx_linear_bits(const struct vmx_context *ctx);
+
 /* Whether the guest runs at CPL 0, not in real-address mode, and if so whether in 64-bit mode. */
 bool vmx_is_kernel(struct vmx_context *ctx, bool *long_mode);
 
@@ -407,7 +410,6 @@ struct vmx_policy {
     uint64_t cr4_allowed;  /* CR4 bits the guest may set; not VMXE, SMXE, PKE, CET */
     uint64_t efer_allowed; /* EFER bits the guest may set, LMA aside */
     uint8_t physical_bits; /* its MAXPHYADDR */
-    uint8_t linear_bits;   /* 48, or 57 with 5-level paging */
     uint64_t stay;         /* TSC ticks in the guest after which vmx_run() returns at the latest */
     bool rdtscp;           /* and IA32_TSC_AUX */
     bool invpcid;

@@ -312,8 +312,7 @@ static struct cpuid make_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t suble
     case 0x80000007:
         return (struct cpuid){.edx = LE7D_INVARIANT_TSC};
     case CPUID_LEAF_ADDRESS_SIZE: /* physical and linear address bits */
-        return (struct cpuid){.eax =
-                                  vcpu->active->vmx.policy.linear_bits << 8 | guest_maxphyaddr()};
+        return (struct cpuid){.eax = vmx_linear_bits(&vcpu->active->vmx) << 8 | guest_maxphyaddr()};
     default:
         return nothing;
     }
@@ -401,7 +400,6 @@ void guest_policy(struct vmx_policy *policy)
             (extended.ecx & L7C_UMIP ? CR4_UMIP : 0) | (extended.ecx & L7C_LA57 ? CR4_LA57 : 0),
         .efer_allowed = EFER_SCE | EFER_LME | EFER_NXE,
         .physical_bits = (uint8_t)guest_maxphyaddr(),
-        .linear_bits = extended.ecx & L7C_LA57 ? 57 : 48,
         .stay = time_tsc_hz() / STAYS_PER_SECOND,
         .rdtscp = here_has(VMX_RDTSCP),
         .invpcid = extended.ebx & L7B_INVPCID,

@@ -26,7 +26,7 @@
 #define GUEST_ACPI_BASE        0x000e0000U /* inside the range a guest scans for the RSDP */
 #define GUEST_ACPI_END         0x000fe000U
 #define GUEST_SMBIOS_BASE      0x000fe000U /* inside the range a guest scans for SMBIOS */
-#define GUEST_SMBIOS_END       0x000ffff0U
+#define GUEST_SMBIOS_END       GUEST_RESET_VECTOR
 #define GUEST_RESET_VECTOR     0x000ffff0U /* F000:FFF0 */
 #define GUEST_EXTENDED_BASE    0x00100000U
 
